@@ -1,0 +1,48 @@
+# One command each; `demo` and `test` set up first when need be.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.partimento-installed
+WORKERS ?= 2
+
+# The workers share the machine's cores; threads of numpy and torch would fight over them.
+test: export OMP_NUM_THREADS = 1
+test: export OPENBLAS_NUM_THREADS = 1
+
+.PHONY: help setup demo test lint docs bench clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: $(STAMP) ## make .venv with everything that the demo and the tests need
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name it with: make setup PYTHON=python3.12" >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install "torch>=2.10,<=2.13.0" -e ".[dev]"
+	touch $@
+
+demo: setup ## harmonise the example melody; the page is demo/index.html
+	$(BIN)/partimento demo -o demo
+
+test: setup ## run all tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+lint: setup ## style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: setup ## write docs/commands.md again; build the site where zensical is installed
+	$(BIN)/python docs/generate_commands.py
+	@if test -x $(BIN)/zensical; then $(BIN)/zensical build; \
+	else echo "For the site as well: $(BIN)/python -m pip install -e '.[docs]'"; fi
+
+bench: setup ## measure speed on this machine
+	$(BIN)/python benchmarks/run.py
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) demo site build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

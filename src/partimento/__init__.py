@@ -1,0 +1,67 @@
+"""Music models that compose, harmonise and judge, and that tell why they do not learn.
+
+Every command of the command line has a Python twin here, with the same names and defaults::
+
+    from partimento import harmonize
+
+    harmonize("melody.musicxml").save("out")
+
+Nothing heavy is imported before a twin is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+TWINS: dict[str, str] = {
+    # make
+    "harmonize": "partimento.tasks.chorale.harmonize:harmonize",
+    "compose_chorale": "partimento.tasks.chorale.harmonize:compose_chorale",
+    "export_score": "partimento.render.export:export_score",
+    "demo": "partimento.chain:demo",
+    # judge
+    "check": "partimento.music.checking:check",
+    "evaluate_chorale": "partimento.tasks.dispatch:evaluate_chorale",
+    # train
+    "train": "partimento.tasks.dispatch:train",
+    "compare": "partimento.tasks.dispatch:compare",
+    # inspect
+    "inspect_attention": "partimento.tasks.chorale.inspect:inspect_attention",
+    "inspect_probs": "partimento.tasks.chorale.inspect:inspect_probs",
+    "inspect_diff": "partimento.tasks.chorale.inspect:inspect_diff",
+    # data, models, tokens
+    "list_data": "partimento.music.corpora:corpus_table",
+    "add_data": "partimento.music.corpora:add",
+    "build_data": "partimento.music.corpora:build",
+    "data_stats": "partimento.music.corpora:stats",
+    "fetch_data": "partimento.music.corpora:fetch",
+    "list_models": "partimento.core.models:list_models",
+    "show_model": "partimento.core.models:show_model",
+    "show_tokens": "partimento.music.tokens:show_tokens",
+    "roundtrip_tokens": "partimento.music.tokens:roundtrip_tokens",
+    # scores
+    "Score": "partimento.music.score:Score",
+    "read_score": "partimento.music.files:read_score",
+    "write_score": "partimento.music.files:write_score",
+    "PartimentoError": "partimento.core.errors:PartimentoError",
+}
+"""Public name -> ``module:name`` that holds it."""
+
+__all__ = [*TWINS, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used."""
+    if name not in TWINS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = TWINS[name].partition(":")
+    value = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *TWINS})

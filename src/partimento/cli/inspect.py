@@ -1,0 +1,65 @@
+"""Commands that look into a network: inspect attention, probs, diff."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import partimento
+from partimento.cli import options
+from partimento.cli.output import emit
+
+inspect = typer.Typer(help="Look into a network while it reads a score.", no_args_is_help=True)
+
+Source = Annotated[
+    Path, typer.Argument(help="Four-part score, or a data file: split -> pieces -> frames.")
+]
+Out = Annotated[Path, typer.Option("-o", "--out", help="Folder to write to.")]
+Split = Annotated[str, typer.Option(help="Which split, where the source is a data file.")]
+Piece = Annotated[int, typer.Option(min=0, help="Which piece of it, counted from 0.")]
+
+
+@inspect.command("attention")
+def attention(
+    source: Source,
+    weights: options.Weights = "chorale-strong",
+    out: Out = Path("inspect"),
+    first_step: Annotated[int, typer.Option(min=0, help="First 16th to look at, from 0.")] = 0,
+    steps: Annotated[int, typer.Option(min=1, help="How many 16ths.")] = 32,
+    split: Split = "valid",
+    piece: Piece = 0,
+    json: options.Json = False,
+) -> None:
+    """Attention maps, what the notes attend to, and how the channels correlate."""
+    report = partimento.inspect_attention(
+        source, weights, out, first_step=first_step, steps=steps, split=split, piece=piece
+    )
+    emit(report, json)
+
+
+@inspect.command("probs")
+def probs(
+    source: Source,
+    weights: options.Weights = "chorale-strong",
+    out: Out = Path("inspect"),
+    split: Split = "valid",
+    piece: Piece = 0,
+    json: options.Json = False,
+) -> None:
+    """Distribution of the predicted probabilities, and calibration."""
+    emit(partimento.inspect_probs(source, weights, out, split=split, piece=piece), json)
+
+
+@inspect.command("diff")
+def diff(
+    source: Source,
+    weights: options.Weights = "chorale-strong",
+    out: Out = Path("inspect"),
+    split: Split = "valid",
+    piece: Piece = 0,
+    json: options.Json = False,
+) -> None:
+    """Compare the network's prediction with the score, note by note."""
+    emit(partimento.inspect_diff(source, weights, out, split=split, piece=piece), json)

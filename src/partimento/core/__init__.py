@@ -1,0 +1,1 @@
+"""Layer 0: configuration, errors, run folders, checkpoints, limits.  Imports no torch at start."""

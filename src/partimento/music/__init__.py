@@ -1,0 +1,1 @@
+"""Layer 1: scores, files, keys, grids, rules and corpora.  numpy, no torch."""

@@ -1,0 +1,1 @@
+"""Network building blocks without any task meaning: attention, blocks, losses, taps."""

@@ -1,0 +1,6 @@
+"""The tasks: one slice each, independent of each other, loaded only when used."""
+
+TASKS: dict[str, str] = {
+    "chorale": "A four-channel harmonic network: harmonises a melody, composes four-part chorales",
+}
+"""Task name -> one line about it.  The slice is the sub-package of the same name."""

@@ -1,0 +1,1 @@
+"""The chorale slice: harmonise and compose in four parts; see README.md."""

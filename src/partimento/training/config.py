@@ -1,0 +1,101 @@
+"""Schemas of everything that is the same in the training of every task."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from partimento.core.config import Config
+
+
+class OptimizerConfig(Config):
+    """The optimiser.  A task may build its own from these values."""
+
+    name: Literal["adamw", "task"] = Field(
+        "adamw",
+        description="adamw, or task: what the task brings along (strong model: Muon and AdamW)",
+    )
+    lr: float = Field(1e-4, gt=0, description="peak learning rate per step")
+    muon_lr: float = Field(
+        0.01, gt=0, description="peak rate of Muon on hidden matrices, where the task uses it"
+    )
+    weight_decay: float = Field(
+        0.01, ge=0, description="decoupled decay; not applied to biases, norms and embeddings"
+    )
+    beta1: float = Field(0.9, ge=0, lt=1, description="decay of the first moment")
+    beta2: float = Field(0.999, ge=0, lt=1, description="decay of the second moment")
+    decay_all: bool = Field(
+        True, description="decay every parameter as plain AdamW does, biases and norms included"
+    )
+
+
+class ScheduleConfig(Config):
+    """The learning rate over the steps."""
+
+    kind: Literal["fixed", "onecycle", "cosine"] = Field("fixed", description="shape")
+    warmup_steps: int = Field(0, ge=0, description="linear rise from 0, in steps (fixed, cosine)")
+    floor: float = Field(0.0, ge=0, le=1, description="end of the cosine as a share of the peak")
+    rise: float = Field(0.3, gt=0, lt=1, description="share of the steps that rise (onecycle)")
+    start_divisor: float = Field(25.0, ge=1, description="peak / first rate (onecycle)")
+    end_divisor: float = Field(1e4, ge=1, description="first rate / last rate (onecycle)")
+    total_steps: int | None = Field(
+        None, gt=0, description="length in steps; without it the epochs are counted out"
+    )
+
+
+class CurriculumConfig(Config):
+    """Sequence length by stages: grow with time, shrink on a plateau."""
+
+    on: bool = Field(True, description="off: always the full sequence length")
+    start: int = Field(8, ge=1, description="first length in 16th-note steps")
+    grow: int = Field(2, ge=1, description="steps added at a time")
+    grow_epochs: int = Field(20, ge=1, description="epochs between two growths")
+    shrink: int = Field(4, ge=0, description="steps taken away on a plateau; 0: never")
+    plateau_epochs: int = Field(
+        10, ge=1, description="epochs without a better validation loss that make a plateau"
+    )
+    floor: int = Field(8, ge=1, description="shortest length in steps")
+
+
+class TrainingConfig(Config):
+    """How long, how often, how exactly."""
+
+    seed: int = Field(0, ge=0, description="seed of weights, order, dropout and augmentation")
+    batch_size: int = Field(32, ge=1, description="sequences per batch")
+    accumulate: int = Field(1, ge=1, description="batches whose gradients make one step")
+    max_epochs: int = Field(1000, ge=1, description="epochs at most")
+    max_steps: int | None = Field(None, ge=1, description="optimiser steps at most")
+    patience: int = Field(
+        40, ge=0, description="epochs without improvement before stopping; 0: never stop early"
+    )
+    min_improvement: float = Field(
+        0.0, ge=0, description="smallest fall of the monitored loss that counts, in its own unit"
+    )
+    clip: float = Field(1.0, ge=0, description="largest global gradient norm; 0: no clipping")
+    validate_every: int = Field(1, ge=1, description="epochs between validations")
+    checkpoint_every: int = Field(200, ge=1, description="steps between resume points")
+    log_every: int = Field(50, ge=1, description="steps between lines of metrics.jsonl")
+    ema: float = Field(
+        0.0, ge=0, lt=1, description="decay of the averaged weights per step; 0: no averaging"
+    )
+    precision: Literal["32", "bf16"] = Field("32", description="float32, or bfloat16 autocast")
+    threads: int = Field(1, ge=0, description="processor threads; 0: as PyTorch decides")
+    deterministic: bool = Field(True, description="only deterministic kernels")
+    tensorboard: bool = Field(False, description="also write TensorBoard events")
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    curriculum: CurriculumConfig = CurriculumConfig()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrainingConfig:
+        """Settings that contradict each other are errors, not surprises."""
+        timed = self.schedule.kind != "fixed"
+        if timed and self.curriculum.on and not (self.schedule.total_steps or self.max_steps):
+            raise ValueError(
+                f"{self.schedule.kind} needs its number of steps, which a curriculum changes: "
+                "give schedule.total_steps or max_steps, or set curriculum.on to false"
+            )
+        if self.curriculum.on and self.curriculum.start < self.curriculum.floor:
+            raise ValueError("curriculum.start is below curriculum.floor")
+        return self

@@ -1,0 +1,377 @@
+"""What happens around the steps: logs, validation, checkpoints, stopping.  Knows no Lightning."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from partimento.core.errors import PartimentoError
+from partimento.core.runs import RunFolder
+from partimento.training.config import TrainingConfig
+from partimento.training.curriculum import Curriculum
+from partimento.training.optim import AveragedWeights, component_gradient_norms
+from partimento.training.progress import ProgressLine
+from partimento.training.samplers import keyed_rng
+from partimento.training.schedule import StepRates, rates
+from partimento.training.state import Progress, full_disk_explained, load_state, save_state
+from partimento.training.task import Task
+
+STATE_FILE = "last.pt"
+LAST_WEIGHTS = "last.safetensors"
+BEST_WEIGHTS = "best.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class FitResult:
+    """How a training ended.
+
+    ``reason`` is ``max_epochs``, ``max_steps``, ``patience``, ``time_limit`` or ``interrupted``;
+    ``best`` and ``last`` are validation metrics (empty when never measured).
+    """
+
+    reason: str
+    epochs: int
+    steps: int
+    seconds: float
+    best: dict[str, float]
+    last: dict[str, float]
+    best_weights: Path | None
+    last_weights: Path
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    """The batches of one optimiser step, with the place they belong to."""
+
+    epoch: int
+    index: int
+    batches: list[Any]
+
+
+class FitSession:
+    """One invocation of a training: a task, its configuration, its run folder and its progress."""
+
+    def __init__(
+        self,
+        task: Task,
+        config: TrainingConfig,
+        run: RunFolder,
+        *,
+        time_limit_sec: float | None = None,
+        line: ProgressLine | None = None,
+    ) -> None:
+        self.task, self.config, self.run = task, config, run
+        self.curriculum = Curriculum(config.curriculum, task.full_length)
+        self.progress = Progress(self.curriculum.start())
+        self.optimizers: list[torch.optim.Optimizer] = []
+        self.averaged: AveragedWeights | None = None
+        self.time_limit_sec, self.line = time_limit_sec, line or ProgressLine(quiet=True)
+        self.stop_reason = ""
+        self.last_metrics: dict[str, float] = {}
+        self._validated_step = -1
+        self._started = time.monotonic()
+        self._elapsed_before = 0.0
+        self._state: dict[str, Any] | None = None
+        self._events = _event_writer(run.path) if config.tensorboard else None
+
+    # -- beginning -------------------------------------------------------------------------
+
+    def restore(self) -> None:
+        """Take up the last resume point; the optimisers follow in :meth:`attach`.
+
+        Raises DataError when there is none, or when it is of another network.
+        """
+        path = self.run.checkpoints / STATE_FILE
+        self._state = load_state(path)
+        self.progress = Progress.from_dict(self._state["progress"])
+        self._elapsed_before = self.progress.elapsed_sec
+        try:
+            self.task.model.load_state_dict(self._state["model"])
+        except RuntimeError as error:
+            raise PartimentoError(
+                "the resume point belongs to another network",
+                where=str(path),
+                fix="Resume with the configuration that the run was started with",
+            ) from error
+        self.run.rewind_metrics("step", self.progress.step)
+
+    def attach(self) -> list[torch.optim.Optimizer]:
+        """Build the optimisers and averages; call when the model is on its device."""
+        self.optimizers = self.task.optimizers()
+        for group in self._groups():
+            group.setdefault("initial_lr", group["lr"])
+        if self.config.ema:
+            self.averaged = AveragedWeights(self.task.model, self.config.ema)
+        if self._state is not None:
+            for optimizer, state in zip(self.optimizers, self._state["optimizers"], strict=True):
+                optimizer.load_state_dict(state)
+            if self.averaged is not None:
+                self.averaged.load_state_dict(self._state["averaged"])
+            self._state = None
+        return self.optimizers
+
+    def already_done(self) -> str:
+        """Why nothing is left to do, or the empty text."""
+        progress, config = self.progress, self.config
+        if progress.stopping.exhausted(config.patience):
+            return "patience"
+        if config.max_steps is not None and progress.step >= config.max_steps:
+            return "max_steps"
+        return "max_epochs" if progress.epoch >= config.max_epochs else ""
+
+    # -- steps -----------------------------------------------------------------------------
+
+    @property
+    def length(self) -> int:
+        """Present training length."""
+        return self.progress.curriculum.length
+
+    def steps_in_epoch(self) -> int:
+        """Optimiser steps of the present epoch."""
+        batches = self.task.batches(self.progress.epoch, self.length)
+        if batches < 1:
+            raise PartimentoError("there is nothing to train on: the data give no batch")
+        return math.ceil(batches / self.config.accumulate)
+
+    def work(self) -> Iterator[WorkItem]:
+        """The rest of the present epoch."""
+        epoch, length = self.progress.epoch, self.length
+        count = self.task.batches(epoch, length)
+        for index in range(self.progress.index, self.steps_in_epoch()):
+            first = index * self.config.accumulate
+            numbers = range(first, min(first + self.config.accumulate, count))
+            yield WorkItem(epoch, index, [self._batch(epoch, n, length) for n in numbers])
+
+    def _batch(self, epoch: int, number: int, length: int) -> Any:
+        rng = keyed_rng(self.config.seed, "batch", epoch, number)
+        return self.task.batch(epoch, number, length, rng)
+
+    def begin_step(self, item: WorkItem) -> StepRates:
+        """Seed the step and set its rates."""
+        if (item.epoch, item.index) != (self.progress.epoch, self.progress.index):
+            raise RuntimeError("the loop handed out a batch of another step")
+        # Dropout depends on the step alone, so there is no generator state to save.
+        rng = keyed_rng(self.config.seed, "step", self.progress.step)
+        torch.manual_seed(int(rng.integers(2**62)))
+        now = rates(self.config.schedule, self.progress.step, self.total_steps())
+        for group in self._groups():
+            group["lr"] = group["initial_lr"] * now.lr_scale
+            if now.beta1 is not None and "betas" in group:
+                group["betas"] = (now.beta1, group["betas"][1])
+        return now
+
+    def total_steps(self) -> int | None:
+        """Steps that the schedule stretches over; None for a fixed rate."""
+        config = self.config
+        if config.schedule.kind == "fixed":
+            return None
+        given = config.schedule.total_steps or config.max_steps
+        return given or config.max_epochs * self.steps_in_epoch()
+
+    def clip_gradients(self) -> float:
+        """Clip to the configured norm; returns the norm before."""
+        limit = self.config.clip or math.inf
+        return float(torch.nn.utils.clip_grad_norm_(self.task.model.parameters(), limit))
+
+    def end_step(self, logs: dict[str, float], gradient_norm: float) -> None:
+        """Count and log a finished step (gradients still in place), and decide about a stop."""
+        progress = self.progress
+        progress.index += 1
+        progress.step += 1
+        progress.add(logs)
+        if self.averaged is not None:
+            self.averaged.update()
+        if progress.step % self.config.log_every == 0 or progress.step == 1:
+            self._log_step(logs, gradient_norm)
+        self.line.step(progress, logs.get("loss"), self._time_left())
+        if self.config.max_steps is not None and progress.step >= self.config.max_steps:
+            self.stop_reason = self.stop_reason or "max_steps"
+        if self.time_limit_sec is not None and self._seconds() >= self.time_limit_sec:
+            self.stop_reason = self.stop_reason or "time_limit"
+        within = progress.index < self.steps_in_epoch()
+        if within and progress.step % self.config.checkpoint_every == 0:
+            self.save()
+
+    def check_finite(self, loss: Tensor) -> float:
+        """The loss as a number.
+
+        Raises PartimentoError when it is NaN or infinite: going on would spoil the weights.
+        """
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise PartimentoError(
+                f"the loss became {value} at step {self.progress.step}",
+                where=str(self.run.path),
+                fix="Lower optimizer.lr or clip; the last good checkpoint is kept",
+            )
+        return value
+
+    def _log_step(self, logs: dict[str, float], gradient_norm: float) -> None:
+        parts = component_gradient_norms(self.task.model)
+        row = {
+            "kind": "train",
+            "step": self.progress.step,
+            "epoch": self.progress.epoch,
+            "length": self.length,
+            **logs,
+            "lr": self.optimizers[0].param_groups[0]["lr"],
+            "gradient_norm": gradient_norm,
+            **{f"gradient_norm/{name}": value for name, value in parts.items()},
+            "elapsed_sec": round(self._elapsed(), 3),
+        }
+        self._log(row)
+
+    # -- epochs ----------------------------------------------------------------------------
+
+    def end_epoch(self) -> None:
+        """Validate, move the state machines on, log, save; or only save in mid-epoch."""
+        if self.progress.index < self.steps_in_epoch():
+            self.save()
+            return
+        progress, config = self.progress, self.config
+        every = config.validate_every
+        row: dict[str, Any] = {"kind": "epoch", "step": progress.step, "epoch": progress.epoch}
+        row |= {"length": self.length, "stage": progress.curriculum.stage}
+        row |= {f"train_{name}": value for name, value in progress.means().items()}
+        loss = None
+        if progress.epoch + 1 >= config.max_epochs or (progress.epoch + 1) % every == 0:
+            row |= self.validate()
+            loss = self.last_metrics[self.task.monitor]
+            progress.stopping = progress.stopping.step(
+                progress.epoch, loss, every, config.min_improvement
+            )
+        progress.curriculum = self.curriculum.step(progress.curriculum, progress.epoch, loss)
+        progress.epoch, progress.index = progress.epoch + 1, 0
+        progress.sums, progress.counts = {}, {}
+        event = progress.curriculum.last_event
+        self._log({**row, "curriculum": event, "elapsed_sec": round(self._elapsed(), 3)})
+        self.line.epoch(progress, row)
+        self.save()
+        self.stop_reason = self.already_done() or self.stop_reason
+
+    def validate(self) -> dict[str, float]:
+        """Measure with the averaged weights if there are any, and keep the best weights."""
+        with self._shipping_weights():
+            metrics = self.task.validate()
+            self.task.model.train()
+            if not math.isfinite(metrics[self.task.monitor]):
+                raise PartimentoError(
+                    f"the validation loss is {metrics[self.task.monitor]}",
+                    where=str(self.run.path),
+                    fix="Lower optimizer.lr; the last good checkpoint is kept",
+                )
+            self.last_metrics, self._validated_step = metrics, self.progress.step
+            best = self.progress.best.get(self.task.monitor, math.inf)
+            if metrics[self.task.monitor] < best:
+                path = self.run.checkpoints / BEST_WEIGHTS
+                with full_disk_explained(path):
+                    self.task.save_weights(path, metrics)
+                self.progress.best = {**metrics, "epoch": self.progress.epoch}
+        return metrics
+
+    # -- ending ----------------------------------------------------------------------------
+
+    def finish(self) -> FitResult:
+        """Measure the last weights unless just done or interrupted, write them, and sum up."""
+        progress = self.progress
+        if self.stop_reason != "interrupted" and self._validated_step != progress.step:
+            self.validate()
+        self.save()
+        last_path = self.run.checkpoints / LAST_WEIGHTS
+        with self._shipping_weights(), full_disk_explained(last_path):
+            self.task.save_weights(last_path, self.last_metrics)
+        self._log(
+            {
+                "kind": "stop",
+                "step": progress.step,
+                "epoch": progress.epoch,
+                "reason": self.stop_reason,
+                **self.last_metrics,
+                "elapsed_sec": round(self._elapsed(), 3),
+            }
+        )
+        best_path = self.run.checkpoints / BEST_WEIGHTS
+        return FitResult(
+            reason=self.stop_reason,
+            epochs=progress.epoch,
+            steps=progress.step,
+            seconds=self._elapsed(),
+            best=progress.best,
+            last=self.last_metrics,
+            best_weights=best_path if best_path.is_file() else None,
+            last_weights=last_path,
+        )
+
+    def save(self) -> None:
+        """Write the resume point."""
+        self.progress.elapsed_sec = self._elapsed()
+        averaged = self.averaged.state_dict() if self.averaged is not None else None
+        state = {
+            "progress": self.progress.as_dict(),
+            "model": self.task.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "averaged": averaged,
+        }
+        save_state(self.run.checkpoints / STATE_FILE, state)
+
+    # -- small helpers ---------------------------------------------------------------------
+
+    def _shipping_weights(self) -> Any:
+        return self.averaged.applied() if self.averaged is not None else nullcontext()
+
+    def _groups(self) -> Sequence[dict[str, Any]]:
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+    def _seconds(self) -> float:
+        """Seconds of this invocation."""
+        return time.monotonic() - self._started
+
+    def _elapsed(self) -> float:
+        """Seconds of all invocations together."""
+        return self._elapsed_before + self._seconds()
+
+    def _time_left(self) -> float | None:
+        """Seconds until the time limit or the last epoch, whichever is nearer."""
+        progress = self.progress
+        done = progress.epoch + progress.index / self.steps_in_epoch()
+        left = [] if done <= 0 else [self._elapsed() / done * (self.config.max_epochs - done)]
+        if self.config.max_steps is not None:
+            left.append(self._elapsed() / progress.step * (self.config.max_steps - progress.step))
+        if self.time_limit_sec is not None:
+            left.append(self.time_limit_sec - self._seconds())
+        return max(0.0, min(left)) if left else None
+
+    def _log(self, row: dict[str, Any]) -> None:
+        with full_disk_explained(self.run.metrics_path):
+            self.run.log(row)
+        if self._events is not None:
+            for name, value in row.items():
+                if isinstance(value, int | float | np.number):
+                    self._events.add_scalar(f"{row['kind']}/{name}", value, row["step"])
+
+
+def _event_writer(folder: Path) -> Any:
+    """A TensorBoard writer.
+
+    Raises MissingExtraError when tensorboard is not installed.
+    """
+    from partimento.core.errors import MissingExtraError
+
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise MissingExtraError(
+            "TensorBoard events need the extra `tensorboard`",
+            where="training.tensorboard",
+            fix="pip install 'partimento[tensorboard]', or set it to false",
+        ) from error
+    return SummaryWriter(str(folder))

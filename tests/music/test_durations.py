@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from fractions import Fraction as F
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from partimento.music.durations import (
+    NoteValue,
+    note_value,
+    split_note,
+    split_rest,
+    tuplet_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("duration", "actual", "value"),
+    [
+        (F(1), 1, NoteValue("quarter")),
+        (F(7, 4), 1, NoteValue("quarter", 2)),
+        (F(3), 1, NoteValue("half", 1)),
+        (F(1, 3), 3, NoteValue("eighth", 0, 3, 2)),
+        (F(1, 5), 5, NoteValue("16th", 0, 5, 4)),
+        (F(1, 2), 3, NoteValue("eighth", 1, 3, 2)),
+        (F(5, 4), 1, None),
+        (F(0), 1, None),
+        (F(1, 1024), 1, None),
+    ],
+)
+def test_values_of_known_durations(duration, actual, value):
+    assert note_value(duration, actual) == value
+
+
+positions = st.fractions(0, 8, max_denominator=24)
+durations = st.fractions(F(1, 24), 9, max_denominator=24).filter(lambda d: d > 0)
+beats = st.sampled_from([F(1), F(3, 2), F(1, 2), F(2)])
+
+
+@settings(deadline=None)
+@given(positions, durations, beats)
+def test_split_heads_add_up_and_can_be_written(position, duration, beat):
+    for split in (split_note, split_rest):
+        lengths = split(position, duration, beat)
+        assert sum(lengths) == duration
+        place = position
+        for length in lengths:
+            value = note_value(length, tuplet_of(place, length))
+            assert value is not None
+            assert value.quarter == length
+            place += length
+
+
+def test_a_writable_note_is_never_split():
+    assert split_note(F(1, 2), F(3, 2)) == (F(3, 2),)
+    assert split_note(F(1, 3), F(1)) == (F(1),)
+
+
+def test_rests_show_the_beats():
+    assert split_rest(F(1, 2), F(1)) == (F(1, 2), F(1, 2))
+    assert split_rest(F(0), F(3, 2), F(3, 2)) == (F(3, 2),)
+    assert split_rest(F(1, 3), F(11, 3)) == (F(2, 3), F(1), F(2))
+
+
+def test_large_primes_are_split_without_deep_recursion():
+    lengths = split_note(F(1, 1009), F(4))
+    assert sum(lengths) == 4
+    assert len(lengths) < 40

@@ -1,0 +1,58 @@
+"""Learning rates against PyTorch's own schedulers and against their definition."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from partimento.training.config import ScheduleConfig
+from partimento.training.schedule import rates
+
+
+@pytest.mark.parametrize("total", [10, 57, 400])
+def test_one_cycle_is_that_of_pytorch(total: int) -> None:
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
+    reference = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1e-3, total_steps=total)
+    config = ScheduleConfig(kind="onecycle")
+    for step in range(total):
+        group = optimizer.param_groups[0]
+        mine = rates(config, step, total)
+        assert mine.lr_scale * 1e-3 == pytest.approx(group["lr"], rel=1e-9, abs=1e-15)
+        assert mine.beta1 == pytest.approx(group["betas"][0], rel=1e-9)
+        optimizer.step()
+        if step + 1 < total:
+            reference.step()
+
+
+def test_warmup_then_cosine_to_the_floor() -> None:
+    config = ScheduleConfig(kind="cosine", warmup_steps=10, floor=0.1)
+    assert [rates(config, s, 110).lr_scale for s in (0, 4, 9)] == pytest.approx([0.1, 0.5, 1.0])
+    assert rates(config, 60, 110).lr_scale == pytest.approx(0.55)
+    assert rates(config, 110, 110).lr_scale == pytest.approx(0.1)
+    assert rates(config, 900, 110).lr_scale == pytest.approx(0.1)
+
+
+def test_fixed_stays() -> None:
+    assert {rates(ScheduleConfig(), s, None).lr_scale for s in range(50)} == {1.0}
+
+
+@given(
+    st.sampled_from(["fixed", "onecycle", "cosine"]),
+    st.integers(1, 500),
+    st.integers(0, 600),
+    st.integers(0, 50),
+)
+def test_every_step_has_a_rate_between_nothing_and_the_peak(
+    kind: str, total: int, step: int, warmup: int
+) -> None:
+    config = ScheduleConfig.model_validate({"kind": kind, "warmup_steps": warmup})
+    now = rates(config, step, total)
+    assert 0.0 <= now.lr_scale <= 1.0 + 1e-12
+    assert now.beta1 is None or 0.85 - 1e-12 <= now.beta1 <= 0.95 + 1e-12
+
+
+def test_a_shape_needs_its_length() -> None:
+    with pytest.raises(ValueError, match="number of steps"):
+        rates(ScheduleConfig(kind="cosine"), 0, None)
