@@ -15,7 +15,7 @@ from partimento.music.grid_measures import measure_grids
 from partimento.music.keys import Key
 from partimento.music.score import Note, Part, Score, TimeSignature
 from partimento.tasks.chorale.evaluate import evaluate_harmonize, evaluate_likelihood
-from partimento.tasks.chorale.filling import SEGMENT_FRAMES, fill_one, predicted_fermatas
+from partimento.tasks.chorale.filling import SEGMENT_FRAMES, fill_one, predicted_fermatas, segments
 from partimento.tasks.chorale.guidance import Guide, cadence_frames
 from partimento.tasks.chorale.harmonize import compose_chorale, harmonize
 from partimento.tasks.chorale.loading import load_drawing
@@ -94,12 +94,22 @@ def test_a_long_piece_is_filled_in_segments_without_touching_what_is_given() -> 
     assert (filled != UNKNOWN).all()
     given = grid != UNKNOWN
     assert (filled[given] == grid[given]).all()
-    assert seen[-1] == (2, 2)
+    assert seen[-1] == (3, 3)
+    assert measure_grids([filled])["parallel_fifths"]["count"] == 0
     assert 0 < nats < 3
 
 
+def test_segments_cover_every_frame_once_and_see_around() -> None:
+    for frames in (1, 512, 513, 700, 1300):
+        spans = segments(frames)
+        kept = [t for _, first, last, _ in spans for t in range(first, last)]
+        assert kept == list(range(frames))
+        assert all(stop - start <= SEGMENT_FRAMES for start, _, _, stop in spans)
+        assert all(first - start == 128 for start, first, _, _ in spans[1:])
+
+
 def test_phrase_ends_are_found_without_fermatas() -> None:
-    """Old Hundredth: four phrases of eight notes, each ending on a long one."""
+    """Old Hundredth in even quarters: four phrases of eight notes, no rest or long note between."""
     lines = [
         [67, 67, 66, 64, 62, 67, 69, 71],
         [71, 71, 71, 69, 67, 72, 71, 69],
@@ -107,15 +117,12 @@ def test_phrase_ends_are_found_without_fermatas() -> None:
         [74, 71, 67, 69, 72, 71, 69, 67],
     ]
     pitches = [p for line in lines for p in line]
-    lengths = [8 if i % 8 in (0, 7) else 4 for i in range(32)]
-    line = np.concatenate([np.full(n, p) for n, p in zip(lengths, pitches, strict=True)])
-    grid = np.full((len(line), 4), UNKNOWN)
-    grid[:, 0] = line
-    found = predicted_fermatas(load_drawing(WEIGHTS), grid, {}, minor=False)
+    found = predicted_fermatas(
+        load_drawing("chorale-strong"), melody_grid(pitches), {}, minor=False
+    )
     assert found is not None
-    ends = np.cumsum(lengths)[7::8]
-    assert sum(bool(found[end - 8 : end].any()) for end in ends) >= 3
-    assert found.mean() < 0.5
+    assert sum(bool(found[end - 4 : end].any()) for end in (32, 64, 96, 128)) >= 3
+    assert found.mean() < 0.25
 
 
 def test_nothing_given_throughout_means_no_guess() -> None:

@@ -40,7 +40,7 @@ def evaluate_chorale(
     n: options.Count = 1,
     seed: options.Seed = 0,
     mode: options.ModeOption = "strict",
-    temperature: options.Temperature = 0.7,
+    temperature: options.Temperature = 0.6,
     top_p: options.TopP = 0.9,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Harmonise only the first pieces of the split.")

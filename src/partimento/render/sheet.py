@@ -193,12 +193,27 @@ def _tidy(page: Element) -> Element:
             parent.set("font-weight", "bold")
         if classes & _ITALIC:
             parent.set("font-style", "italic")
+        if parent.get("font-family") in _MUSIC_FONTS:
+            _plain_music_text(parent)
         if parent.tag.rpartition("}")[2] in _SHAPES and "stroke" not in parent.attrib:
             parent.set("stroke", "currentColor")
         for child in list(parent):
             if _is_hidden(child):
                 parent.remove(child)
     return page
+
+
+_MUSIC_FONTS = ("Leipzig", "Bravura")
+_PLAIN_SIGNS = {0xECA3: "\U0001d15e", 0xECA5: "\u2669", 0xECA7: "\u266a", 0xECB7: "."}
+"""SMuFL metronome signs (half, quarter, eighth, dot) and their Unicode twins."""
+
+
+def _plain_music_text(element: Element) -> None:
+    """Note signs inside text come from a music font that readers do not have: use plain ones."""
+    signs = (_PLAIN_SIGNS.get(ord(sign), "") for sign in (element.text or "").strip())
+    element.text = "".join(signs)
+    element.attrib.pop("font-family")
+    element.set("font-size", "480px")
 
 
 def _is_hidden(element: Element) -> bool:

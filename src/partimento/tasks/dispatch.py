@@ -83,7 +83,7 @@ def evaluate_chorale(
     n: int = 1,
     seed: int = 0,
     mode: Literal["strict", "free", "off"] = "strict",
-    temperature: float = 0.7,
+    temperature: float = 0.6,
     top_p: float = 0.9,
     limit: int | None = None,
     rich: str | Path | None = None,

@@ -50,7 +50,7 @@ class RulePenalties(Protocol):
 class Sampling:
     """How a token is drawn: T = 0 is greedy; ``top_p`` keeps the token that crosses p."""
 
-    temperature: float = 0.7
+    temperature: float = 0.6
     top_p: float = 0.9
 
 

@@ -107,7 +107,7 @@ def evaluate_harmonize(
     mode: RuleMode = "strict",
     limit: int | None = None,
     rich: str | Path | None = None,
-    temperature: float = 0.7,
+    temperature: float = 0.6,
     top_p: float = 0.9,
     device: str = "cpu",
     progress: Progress | None = None,

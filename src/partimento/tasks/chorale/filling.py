@@ -24,7 +24,7 @@ CANDIDATES = 3
 """Drafts per alternative in the modes with rules; the one the model likes best is kept."""
 
 SEGMENT_FRAMES, OVERLAP_FRAMES = 512, 128
-"""Longer pieces are filled in segments that see so many frames of what is already there."""
+"""Longer pieces are filled in segments of so many frames; see :func:`segments`."""
 
 FERMATA_LOG_ODDS = -0.7
 """Least log-odds of a predicted fermata.  On the validation sopranos: precision 0.65 and recall
@@ -103,29 +103,39 @@ def fill_one(
     if "fermata" not in meta:
         guessed = predicted_fermatas(model, grid, meta, key.mode == "minor")
         meta = meta if guessed is None else {**meta, "fermata": guessed}
-    to_fill = int((grid == UNKNOWN).sum())
-    total = 0.0
-    step = SEGMENT_FRAMES - OVERLAP_FRAMES
-    last = max(0, -(-(len(grid) - SEGMENT_FRAMES) // step)) if len(grid) > SEGMENT_FRAMES else 0
-    for part in range(last + 1):
-        window = slice(part * step, part * step + SEGMENT_FRAMES)
-        piece, nats = draft(
-            model,
-            grid[window],
-            {name: values[window] for name, values in meta.items()},
-            key,
-            mode,
-            [seed, part],
-            sampling,
-        )
-        keep = len(piece) if part == last else step
-        # What lies in the overlap is written again by the next segment, which sees further ahead.
-        unknown = grid[window][:keep] == UNKNOWN
-        grid[window][:keep][unknown] = piece[:keep][unknown]
-        total += nats * (unknown.sum() / max(1, (grid[window] == UNKNOWN).sum() + unknown.sum()))
+    total, cells = 0.0, int((grid == UNKNOWN).sum())
+    spans = segments(len(grid))
+    for number, (start, first, last, stop) in enumerate(spans):
+        window = grid[start:stop]
+        part = {name: values[start:stop] for name, values in meta.items()}
+        piece, nats = draft(model, window, part, key, mode, [seed, number], sampling)
+        # What lies after ``last`` is written again by the next segment, which sees further ahead.
+        unknown = grid[first:last] == UNKNOWN
+        total += nats * unknown.sum() / max(1, (window == UNKNOWN).sum())
+        grid[first:last][unknown] = piece[first - start : last - start][unknown]
         if progress is not None:
-            progress(part + 1, last + 1, "segments")
-    return grid, total / max(1, to_fill)
+            progress(number + 1, len(spans), "segments")
+    return grid, total / max(1, cells)
+
+
+def segments(frames: int) -> list[tuple[int, int, int, int]]:
+    """(start, first, last, stop) of every segment: it sees start..stop and keeps first..last.
+
+    A long piece is cut so that each segment sees ``OVERLAP_FRAMES`` of what was written before and
+    as many of what is given after.
+    """
+    if frames <= SEGMENT_FRAMES:
+        return [(0, 0, frames, frames)]
+    step = SEGMENT_FRAMES - 2 * OVERLAP_FRAMES
+    return [
+        (
+            max(0, first - OVERLAP_FRAMES),
+            first,
+            min(frames, first + step),
+            min(frames, first + step + OVERLAP_FRAMES),
+        )
+        for first in range(0, frames, step)
+    ]
 
 
 def draft(

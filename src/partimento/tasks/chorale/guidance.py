@@ -14,8 +14,9 @@ CHROMATIC_NATS, FIRST_CHROMATIC_NATS = 0.7, 3.0
 own notes drift out of the key: without a price ours wrote 8 % chromatic notes where Bach writes
 5 %."""
 
-FINAL_TONIC_NATS = 20.0
-"""Price of another bass than the tonic under the last fermata: pieces end in their key."""
+FINAL_TONIC_NATS, FIRST_TONIC_NATS = 20.0, 1.5
+"""Price of another bass than the tonic under the last fermata (pieces end in their key) and in the
+first frame (they mostly begin in it), where the melody allows it."""
 
 NOTHING_BEFORE = (-1, -1, -1, -1)
 
@@ -53,8 +54,9 @@ class Guide:
         costs = np.where(self.axis >= 0, costs[self.axis], FORBIDDEN_NATS)
         price = CHROMATIC_NATS if len(history) else FIRST_CHROMATIC_NATS
         costs = costs + price * (self.chromatic & (self.axis != before[voice]))
-        if voice == BASS and frame in self.last and self.tonic_fits(int(now[MELODY])):
-            costs = costs + FINAL_TONIC_NATS * (self.axis % 12 != self.tonic)
+        if voice == BASS and self.tonic_fits(int(now[MELODY])):
+            tonic_price = FINAL_TONIC_NATS * (frame in self.last) + FIRST_TONIC_NATS * (frame == 0)
+            costs = costs + tonic_price * (self.axis % 12 != self.tonic)
         return costs
 
     def tonic_fits(self, melody: int) -> bool:

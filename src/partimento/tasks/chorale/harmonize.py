@@ -75,7 +75,7 @@ def harmonize(
     mode: RuleMode = "strict",
     n: int = 1,
     seed: int = 0,
-    temperature: float = 0.7,
+    temperature: float = 0.6,
     top_p: float = 0.9,
     weights: str = "chorale-strong",
     layout: str = "four",
@@ -123,7 +123,7 @@ def check_sampling(n: int, temperature: float, top_p: float) -> None:
         raise ConfigError(
             f"a temperature of {temperature:g} is not possible",
             where="--temperature",
-            fix="Use 0 (always the likeliest note) to 5; 0.7 is the default",
+            fix="Use 0 (always the likeliest note) to 5; 0.6 is the default",
         )
     if not 0 < top_p <= 1:
         raise ConfigError(
@@ -160,7 +160,7 @@ def compose_chorale(
     mode: RuleMode = "strict",
     n: int = 1,
     seed: int = 0,
-    temperature: float = 0.7,
+    temperature: float = 0.6,
     top_p: float = 0.9,
     weights: str = "chorale-strong",
     layout: str = "four",
