@@ -12,12 +12,12 @@ import numpy as np
 
 from partimento.core.errors import DataError
 from partimento.music.fermatas import fermatas_for
-from partimento.music.grid import UNKNOWN, canonical_splits, load_canonical, read_json
+from partimento.music.grid import SILENCE, UNKNOWN, canonical_splits, load_canonical, read_json
 from partimento.music.grid_measures import measure_grids
 from partimento.music.keys import Key, detect_key
 from partimento.music.rules import RuleMode
 from partimento.tasks.chorale.api import CHANNELS, truth_nll
-from partimento.tasks.chorale.filling import fill_one
+from partimento.tasks.chorale.filling import fill_one, predicted_fermatas
 from partimento.tasks.chorale.floors import floors, shipped_floors
 from partimento.tasks.chorale.loading import DEFAULT_WEIGHTS, load_drawing
 from partimento.tasks.chorale.networks import load_network
@@ -116,11 +116,17 @@ def evaluate_harmonize(
 
     Measures and units: :mod:`partimento.music.grid_measures`.  ``rich`` (the rich form of the
     same pieces) tells where fermatas are; the model then sees them, and root positions are
-    counted there.  ``seconds_per_chorale`` is wall time without loading the weights.
+    counted there.  Where it is not given they are guessed from the soprano, and
+    ``fermatas_known`` counts the pieces where they were given.  ``seconds_per_chorale`` is wall
+    time without loading the weights.
     """
     grids = _grids(data, split)[:limit]
-    marks = _fermatas(grids, split, rich)
     model = load_drawing(weights, device)
+    known = _fermatas(grids, split, rich)
+    marks = [
+        guessed_fermatas(model, grid) if mark is None else mark
+        for grid, mark in zip(grids, known, strict=True)
+    ]
     made: list[np.ndarray] = []
     kept = cells = 0
     seconds = 0.0
@@ -143,11 +149,27 @@ def evaluate_harmonize(
         "seed": seed,
         "chorales": len(made),
         "preserved_input": kept / cells,
+        "fermatas_known": sum(mark is not None for mark in known),
         "seconds_per_chorale": seconds / len(made),
         **measure_grids(made, repeated),
         "reference": measure_grids(grids, marks),
-        "units": "rate = 100 * count / of; see docs/measures in partimento.music.grid_measures",
+        "units": "rate = 100 * count / of; definitions in partimento.music.grid_measures",
     }
+
+
+def soprano_only(grid: np.ndarray) -> np.ndarray:
+    """The grid (T, 4) with all but the soprano open; silent where the soprano is."""
+    result = np.full_like(grid, UNKNOWN)
+    result[:, 0] = grid[:, 0]
+    result[grid[:, 0] < 0] = SILENCE
+    return result
+
+
+def guessed_fermatas(model: Any, grid: np.ndarray) -> np.ndarray | None:
+    """Bool (T,): where the model hears phrase ends in the soprano."""
+    minor = soprano_key(grid[:, 0]).mode == "minor"
+    guess = predicted_fermatas(model, soprano_only(grid), {}, minor)
+    return None if guess is None else guess.astype(bool)
 
 
 def harmonize_grid(
@@ -159,13 +181,9 @@ def harmonize_grid(
     sampling: tuple[float, float],
 ) -> np.ndarray:
     """Alto, tenor and bass for the soprano of a grid (T, 4); silent where the soprano is."""
-    melody = grid[:, 0]
-    open_grid = np.full_like(grid, UNKNOWN)
-    open_grid[:, 0] = melody
-    open_grid[melody < 0] = -1
     meta = {} if fermata_T is None else {"fermata": fermata_T.astype(np.int64)}
-    key = soprano_key(melody)
-    return fill_one(model, open_grid, meta, key, mode, seed, sampling)[0]
+    key = soprano_key(grid[:, 0])
+    return fill_one(model, soprano_only(grid), meta, key, mode, seed, sampling)[0]
 
 
 def soprano_key(melody: np.ndarray) -> Key:
