@@ -108,8 +108,12 @@ def test_segments_cover_every_frame_once_and_see_around() -> None:
         assert all(first - start == 128 for start, first, _, _ in spans[1:])
 
 
-def test_phrase_ends_are_found_without_fermatas() -> None:
-    """Old Hundredth in even quarters: four phrases of eight notes, no rest or long note between."""
+@pytest.mark.parametrize("outer", [4, 8])
+def test_phrase_ends_are_found_without_fermatas(outer: int) -> None:
+    """Old Hundredth: four phrases of eight notes; in even quarters, or with long outer notes.
+
+    With the strong weights; those of the small model miss half of these (docs/log.md).
+    """
     lines = [
         [67, 67, 66, 64, 62, 67, 69, 71],
         [71, 71, 71, 69, 67, 72, 71, 69],
@@ -117,12 +121,15 @@ def test_phrase_ends_are_found_without_fermatas() -> None:
         [74, 71, 67, 69, 72, 71, 69, 67],
     ]
     pitches = [p for line in lines for p in line]
-    found = predicted_fermatas(
-        load_drawing("chorale-strong"), melody_grid(pitches), {}, minor=False
-    )
+    lengths = [outer if i % 8 in (0, 7) else 4 for i in range(32)]
+    line = np.concatenate([np.full(n, p) for n, p in zip(lengths, pitches, strict=True)])
+    grid = np.full((len(line), 4), UNKNOWN)
+    grid[:, 0] = line
+    found = predicted_fermatas(load_drawing("chorale-strong"), grid, {}, minor=False)
     assert found is not None
-    assert sum(bool(found[end - 4 : end].any()) for end in (32, 64, 96, 128)) >= 3
-    assert found.mean() < 0.25
+    ends = np.cumsum(lengths)[7::8]
+    assert sum(bool(found[end - outer : end].any()) for end in ends) >= 3
+    assert found.mean() < 0.5
 
 
 def test_nothing_given_throughout_means_no_guess() -> None:
@@ -205,6 +212,8 @@ def test_harmonising_a_data_set_reports_both_sides(canonical: Path) -> None:
     report = evaluate_harmonize(canonical, "mine", WEIGHTS, mode="free")
     assert report["preserved_input"] == 1.0
     assert report["chorales"] == 2
+    assert report["fermatas_known"] == report["root_at_fermata"]["of"] == 0
+    assert report["root_at_guessed_fermata"]["of"] >= 2
     assert report["parallel_fifths"].keys() == report["reference"]["parallel_fifths"].keys()
     assert report["seconds_per_chorale"] > 0
 

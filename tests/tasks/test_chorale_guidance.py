@@ -51,6 +51,13 @@ def test_the_last_fermata_wants_the_tonic_in_the_bass() -> None:
     assert price(guide, 3, 48, 1, now) == price(guide, 3, 43, 1, now)
 
 
+def test_only_the_end_of_the_piece_wants_the_tonic() -> None:
+    """A segment in the middle of a long piece has a last fermata too."""
+    guide = Guide("strict", np.array([0, 1, 0, 0, 1, 1]), G_MAJOR, final=False)
+    now = [67, -2, -2, -2]
+    assert price(guide, 3, 48, 4, now) == price(guide, 3, 43, 4, now)
+
+
 def test_a_melody_that_ends_off_the_tonic_chord_is_left_alone() -> None:
     guide = Guide("strict", np.array([1, 1]), G_MAJOR)
     assert price(guide, 3, 50, 1, [69, -2, -2, -2]) < FINAL_TONIC_NATS

@@ -116,17 +116,15 @@ def evaluate_harmonize(
 
     Measures and units: :mod:`partimento.music.grid_measures`.  ``rich`` (the rich form of the
     same pieces) tells where fermatas are; the model then sees them, and root positions are
-    counted there.  Where it is not given they are guessed from the soprano, and
-    ``fermatas_known`` counts the pieces where they were given.  ``seconds_per_chorale`` is wall
-    time without loading the weights.
+    counted there.  Where it is not given the model guesses phrase ends from the soprano;
+    ``fermatas_known`` counts the pieces where it was given, and ``root_at_fermata`` has those only.
+    ``root_at_guessed_fermata`` is at the guesses: in the modes with rules the decoder forces root
+    positions just there, so it says nothing about quality.  ``seconds_per_chorale`` is wall time
+    without loading the weights.
     """
     grids = _grids(data, split)[:limit]
     model = load_drawing(weights, device)
-    known = _fermatas(grids, split, rich)
-    marks = [
-        guessed_fermatas(model, grid) if mark is None else mark
-        for grid, mark in zip(grids, known, strict=True)
-    ]
+    marks = _fermatas(grids, split, rich)
     made: list[np.ndarray] = []
     kept = cells = 0
     seconds = 0.0
@@ -141,6 +139,10 @@ def evaluate_harmonize(
         if progress is not None:
             progress(i + 1, len(grids), "chorales")
     repeated = [mark for mark in marks for _ in range(n)]
+    guesses = [guessed_fermatas(model, grid) for grid in grids]
+    at_guess = measure_grids(made, [guess for guess in guesses for _ in range(n)])
+    reference = measure_grids(grids, marks)
+    reference["root_at_guessed_fermata"] = measure_grids(grids, guesses)["root_at_fermata"]
     return {
         "task": "harmonize",
         "split": split,
@@ -149,10 +151,11 @@ def evaluate_harmonize(
         "seed": seed,
         "chorales": len(made),
         "preserved_input": kept / cells,
-        "fermatas_known": sum(mark is not None for mark in known),
+        "fermatas_known": sum(mark is not None for mark in marks),
         "seconds_per_chorale": seconds / len(made),
         **measure_grids(made, repeated),
-        "reference": measure_grids(grids, marks),
+        "root_at_guessed_fermata": at_guess["root_at_fermata"],
+        "reference": reference,
         "units": "rate = 100 * count / of; definitions in partimento.music.grid_measures",
     }
 

@@ -11,9 +11,7 @@ from partimento.music.keys import Key
 from partimento.music.rules import RuleMode
 from partimento.music.satb import Satb
 from partimento.tasks.chorale.decode import Sampling, decode
-from partimento.tasks.chorale.frames import (
-    single_batch,
-)
+from partimento.tasks.chorale.frames import single_batch
 from partimento.tasks.chorale.guidance import Guide
 from partimento.tasks.chorale.loading import load_drawing
 from partimento.tasks.chorale.strong import ChoraleTransformer
@@ -21,7 +19,7 @@ from partimento.tasks.chorale.strong import ChoraleTransformer
 Progress = Callable[[int, int, str], None]
 
 CANDIDATES = 3
-"""Drafts per alternative in the modes with rules; the one the model likes best is kept."""
+"""Drafts per alternative, in every mode; the likeliest (less the price of broken rules) is kept."""
 
 SEGMENT_FRAMES, OVERLAP_FRAMES = 512, 128
 """Longer pieces are filled in segments of so many frames; see :func:`segments`."""
@@ -108,7 +106,8 @@ def fill_one(
     for number, (start, first, last, stop) in enumerate(spans):
         window = grid[start:stop]
         part = {name: values[start:stop] for name, values in meta.items()}
-        piece, nats = draft(model, window, part, key, mode, [seed, number], sampling)
+        final = stop == len(grid)
+        piece, nats = draft(model, window, part, key, mode, [seed, number], sampling, final)
         # What lies after ``last`` is written again by the next segment, which sees further ahead.
         unknown = grid[first:last] == UNKNOWN
         total += nats * unknown.sum() / max(1, (window == UNKNOWN).sum())
@@ -146,14 +145,18 @@ def draft(
     mode: RuleMode,
     seed: Sequence[int],
     sampling: tuple[float, float],
+    final: bool,
 ) -> tuple[np.ndarray, float]:
-    """The likeliest of a few drafts, (T, 4), and its negative log-probability in nats."""
+    """The likeliest of a few drafts, (T, 4), and its negative log-probability in nats.
+
+    ``final``: whether the grid reaches the end of the piece.
+    """
     given = grid != UNKNOWN
     if given.all():
         return grid, 0.0
     batch = single_batch(grid, given, meta, minor=key.mode == "minor")
     rngs = [np.random.default_rng([*seed, i]) for i in range(CANDIDATES)]
-    guide = Guide(mode, meta.get("fermata"), key)
+    guide = Guide(mode, meta.get("fermata"), key, final=final)
     decoded = decode(model, batch, rngs, Sampling(*sampling), guide)
     best = int(np.argmax(decoded.log_probs - decoded.penalties))
     filled = np.where(given, grid, decoded.grids[best])

@@ -26,14 +26,22 @@ class Guide:
 
     ``fermata_T`` marks the frames under a fermata (None: not known); cadences are asked for in
     the second half of each, the bass from its first frame on, so that suspensions may resolve.
+    ``final``: the frames reach the end of the piece, so the last fermata closes it.
     """
 
-    def __init__(self, mode: RuleMode, fermata_T: np.ndarray | None, key: Key | None):
+    def __init__(
+        self,
+        mode: RuleMode,
+        fermata_T: np.ndarray | None,
+        key: Key | None,
+        *,
+        final: bool = True,
+    ):
         self.rules = Rules.preset(mode)
         self.active = mode != "off"
         self.axis = midi_axis()
         self.tonic = None if key is None else key.tonic_pitch_class
-        self.last = last_fermata(fermata_T)
+        self.last = last_fermata(fermata_T) if final else frozenset()
         self.chromatic = np.zeros(len(self.axis), dtype=bool)
         if key is not None:
             self.chromatic = ~np.isin(self.axis % 12, scale_classes(key)) & (self.axis >= 0)
