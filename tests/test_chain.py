@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from partimento.cli.main import main
+from partimento.examples import PRIMER, example_path
 from partimento.music.files import read_score
 from partimento.music.grid_measures import measure_grids
+from partimento.music.performance import read_performance
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,7 @@ def test_every_file_is_there_and_the_page_asks_for_nothing_outside(
     report: tuple[Path, str],
 ) -> None:
     out, page = report
-    names = {path.suffix for path in out.iterdir()}
+    names = {path.suffix for path in out.iterdir() if path.is_file()}
     assert names == {".html", ".mid", ".musicxml", ".png", ".svg", ".wav"}
     assert not re.search(r'(src|href)="(https?:)?//', page)
     for heading in (
@@ -35,8 +37,23 @@ def test_every_file_is_there_and_the_page_asks_for_nothing_outside(
         "Voice-leading report",
         "What the model looks at",
         "The model",
+        "A performance continued",
     ):
         assert heading in page
+    assert page.count("<audio") == 2
+    for link in re.findall(r'href="(piano/[^"]+)"', page):
+        assert (out / link).is_file()
+
+
+def test_the_performance_goes_on_after_its_primer(report: tuple[Path, str]) -> None:
+    out, _ = report
+    primer = read_performance(example_path(PRIMER))
+    played = read_performance(next((out / "piano").glob("*.mid")))
+    assert played.seconds > primer.seconds + 10
+    kept = played.onset_sec < primer.onset_sec[-1]
+    assert np.allclose(played.onset_sec[kept], primer.onset_sec[:-1][: kept.sum()], atol=1e-3)
+    assert np.array_equal(played.pitch[kept], primer.pitch[: kept.sum()])
+    assert (played.onset_sec > primer.seconds).sum() > 20
 
 
 def test_the_melody_is_sung_and_the_rules_hold(report: tuple[Path, str]) -> None:
@@ -65,8 +82,10 @@ def test_the_sound_is_neither_silent_nor_clipped(report: tuple[Path, str]) -> No
 def test_the_same_seed_gives_the_same_bytes(report: tuple[Path, str], tmp_path: Path) -> None:
     out, page = report
     assert main(["demo", "-o", str(tmp_path), "--json"]) == 0
-    for path in out.iterdir():
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+    timed = {out / "piano/index.html", out / "piano/report.json"}
+    for path in sorted(p for p in out.rglob("*") if p.is_file() and p not in timed):
+        again = tmp_path / path.relative_to(out)
+        assert again.read_bytes() == path.read_bytes(), path.name
     assert page
 
 

@@ -20,11 +20,19 @@ TWINS: dict[str, str] = {
     # make
     "harmonize": "partimento.tasks.chorale.harmonize:harmonize",
     "compose_chorale": "partimento.tasks.chorale.harmonize:compose_chorale",
+    "continue_piece": "partimento.tasks.piano.generate:continue_piece",
+    "infill": "partimento.tasks.piano.infill:infill",
+    "vary": "partimento.tasks.piano.vary:vary",
+    "dream": "partimento.tasks.piano.generate:dream",
+    "live": "partimento.tasks.piano.live:live",
     "export_score": "partimento.render.export:export_score",
     "demo": "partimento.chain:demo",
     # judge
     "check": "partimento.music.checking:check",
     "evaluate_chorale": "partimento.tasks.dispatch:evaluate_chorale",
+    "evaluate_piano": "partimento.tasks.piano.evaluate:evaluate_piano",
+    "evaluate_continuations": "partimento.tasks.piano.continuations:evaluate_continuations",
+    "bench_piano": "partimento.tasks.piano.bench.run:bench_piano",
     # train
     "train": "partimento.tasks.dispatch:train",
     "compare": "partimento.tasks.dispatch:compare",
@@ -38,8 +46,11 @@ TWINS: dict[str, str] = {
     "build_data": "partimento.music.corpora:build",
     "data_stats": "partimento.music.corpora:stats",
     "fetch_data": "partimento.music.corpora:fetch",
+    "data_leaks": "partimento.tasks.piano.works:data_leaks",
+    "data_split": "partimento.tasks.piano.works:data_split",
     "list_models": "partimento.core.models:list_models",
     "show_model": "partimento.core.models:show_model",
+    "compare_models": "partimento.tasks.piano.compare_models:compare_models",
     "show_tokens": "partimento.music.tokens:show_tokens",
     "roundtrip_tokens": "partimento.music.tokens:roundtrip_tokens",
     # scores

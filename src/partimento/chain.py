@@ -1,7 +1,7 @@
 """From one input to everything that a user wants to see, hear and read; the demo.
 
-The only module that may know several tasks.  So far: a melody is harmonised, checked, engraved,
-rendered to sound, and shown on one page.
+The only module that may know several tasks.  So far: a melody is harmonised, checked, engraved and
+rendered to sound, a piano performance is continued, and one page shows both.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from partimento.core.models import show_model
-from partimento.examples import example_path
+from partimento.examples import PRIMER, example_path
 from partimento.music.grid import VOICE_LONG_NAMES
 from partimento.music.musicxml_write import musicxml_text
 from partimento.render.page import (
+    AudioSection,
     Figure,
     FigureSection,
     LinkSection,
@@ -31,12 +32,17 @@ from partimento.render.plots import heatmap_svg, piano_roll_svg, score_roll
 from partimento.render.sheet import engrave
 from partimento.tasks.chorale.harmonize import Alternative, Harmonization, harmonize
 from partimento.tasks.chorale.loading import DEFAULT_WEIGHTS, load_drawing
+from partimento.tasks.piano.generate import continue_piece
+from partimento.tasks.piano.outcome import Outcome, render_piece, roll_svg
+from partimento.tasks.piano.outcome_page import page_wav
 
 Progress = Callable[[int, int, str], None]
 
 DEMO_MELODY = "old_hundredth"
 SCORE_HEADING = "Score and sound"
 ATTENTION_STEPS = 32
+PIANO_SECONDS = 20.0
+PIANO_FOLDER = "piano"
 
 
 def demo(
@@ -48,10 +54,12 @@ def demo(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Harmonise our own example melody (or ``melody``), and show it on ``out/index.html``.
+    """Harmonise our own melody (or ``melody``) and continue our own performance.
 
-    Writes the score as MusicXML, MIDI, WAV, SVG and PNG beside the page.  Returns the report with
-    the files written.
+    The page is ``out/index.html``.
+
+    Beside it are the score as MusicXML, MIDI, WAV, SVG and PNG, and in ``out/piano`` the
+    performance.  Returns the report with the files written.
     """
     start = time.perf_counter()
     out = Path(out)
@@ -59,7 +67,7 @@ def demo(
 
     def tell(step: int, label: str) -> None:
         if progress is not None:
-            progress(step, 4, label)
+            progress(step, 5, label)
 
     tell(0, "harmonise")
     result = harmonize(source, seed=seed, weights=weights, device=device)
@@ -67,16 +75,28 @@ def demo(
     files = result.save(out)
     tell(2, "look into the model")
     attention = attention_figures(result.alternatives[0].grid, weights, device)
-    tell(3, "page")
+    tell(3, "continue a performance")
+    played = continue_piece(example_path(PRIMER), seconds=PIANO_SECONDS, seed=seed, device=device)
+    piano_files = played.save(out / PIANO_FOLDER)
+    tell(4, "page")
     page = write_page(
         out / "index.html",
         result.alternatives[0].score.title or source.stem,
-        demo_sections(result, files, attention, weights),
-        lead="A melody, harmonised in four parts by a model that this project trained.",
+        [
+            *demo_sections(result, files, attention, weights),
+            *piano_sections(played, piano_files),
+        ],
+        lead="A melody harmonised in four parts, and a piano performance continued, by models that "
+        "this project trained.",
     )
-    tell(4, "done")
-    seconds = round(time.perf_counter() - start, 2)
-    return {"page": page, "files": files, "total_seconds": seconds, **result.report()}
+    tell(5, "done")
+    return {
+        "page": page,
+        "files": [*files, *piano_files],
+        "total_seconds": round(time.perf_counter() - start, 2),
+        "piano": played.report(),
+        **result.report(),
+    }
 
 
 def demo_sections(
@@ -112,6 +132,28 @@ def demo_sections(
         card_section(weights),
         LinkSection("Files", [(file.suffix[1:], file.name) for file in files]),
         *([TextSection("Notes on the input", result.warnings)] if result.warnings else []),
+    ]
+
+
+def piano_sections(played: Outcome, files: Sequence[Path]) -> list[Section]:
+    """The continued performance: to hear, to see, measured beside its primer."""
+    piece, report = played.pieces[0], played.report()
+    row = report["pieces"][0]
+    text = (
+        f"The first {report['primer_seconds']:.0f} seconds were played to the model, which went on "
+        f"for {row['seconds']:.0f}."
+    )
+    roll = roll_svg(piece, "Performance", played.given)
+    measures = [[name.replace("_", " "), value] for name, value in row["to_primer"].items()]
+    return [
+        AudioSection("A performance continued", page_wav(render_piece(piece)), text),
+        FigureSection(
+            "The performance", [Figure(roll, "Primer and model; deeper colour is louder.")]
+        ),
+        TableSection("The continuation beside its primer", ["measure", ""], measures),
+        LinkSection(
+            "Files of the performance", [(f.suffix[1:], f"{PIANO_FOLDER}/{f.name}") for f in files]
+        ),
     ]
 
 

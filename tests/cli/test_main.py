@@ -15,12 +15,20 @@ HEAVY = ("torch", "lightning", "symusic", "verovio", "music21", "scipy", "huggin
 TWIN_OF = {
     "harmonize": "harmonize",
     "compose-chorale": "compose_chorale",
+    "continue": "continue_piece",
+    "infill": "infill",
+    "vary": "vary",
+    "dream": "dream",
+    "live": "live",
     "check": "check",
     "render": "export_score",
     "train": "train",
     "compare": "compare",
     "demo": "demo",
     "evaluate chorale": "evaluate_chorale",
+    "evaluate piano": "evaluate_piano",
+    "evaluate continuations": "evaluate_continuations",
+    "bench piano": "bench_piano",
     "inspect attention": "inspect_attention",
     "inspect probs": "inspect_probs",
     "inspect diff": "inspect_diff",
@@ -29,8 +37,11 @@ TWIN_OF = {
     "data build": "build_data",
     "data stats": "data_stats",
     "data fetch": "fetch_data",
+    "data leaks": "data_leaks",
+    "data split": "data_split",
     "models list": "list_models",
     "models show": "show_model",
+    "models compare": "compare_models",
     "tokens show": "show_tokens",
     "tokens roundtrip": "roundtrip_tokens",
 }
@@ -73,7 +84,7 @@ def test_twin_has_the_same_names_and_defaults(name):
         default = twin[key].default
         if option.param_type_name == "option" and not option.required:
             assert _plain(option.default) == _plain(default), f"{name}: default of {key}"
-    missing = set(twin) - set(options) - {"progress", "folder", "name"}
+    missing = set(twin) - set(options) - {"progress", "folder", "name", "listener"}
     assert not missing, f"{name}: the command lacks {missing}"
 
 

@@ -62,9 +62,12 @@ def save(tmp_path, content, name="data.json"):
 
 def test_table_is_complete(home):
     rows = corpora.corpus_table()
-    assert [r["name"] for r in rows] == ["chorales", "openhymnal", "js_fakes"]
+    names = [r["name"] for r in rows]
+    assert names == ["chorales", "openhymnal", "js_fakes", "asap", "mutopia"]
+    for row in rows[:3]:
+        assert len(row["sha256"]) == 64 and row["size_bytes"] > 0
     for row in rows:
-        assert row["licence"] and len(row["sha256"]) == 64 and row["size_bytes"] > 0
+        assert row["licence"] and row["source"] and row["how"]
         assert row["here"] == []
         assert str(home) in row["folder"]
     json.dumps(rows)

@@ -26,7 +26,7 @@ from partimento.tasks.chorale.model import HarmonicNetwork
 from partimento.tasks.chorale.networks import load_network
 from partimento.tasks.chorale.recipe import check_recipe, load_recipe
 from partimento.tasks.chorale.task import SourceTask
-from partimento.tasks.chorale.train import compare, parse_duration, train
+from partimento.tasks.chorale.train import compare, train
 from partimento.training.task import Task
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes" / "chorale"
@@ -285,24 +285,6 @@ def test_comparison_shows_what_differs_and_the_curves(recipe: Path, tmp_path: Pa
     assert page.count("<svg") >= 4 and "model.cross_channel" in page
     with pytest.raises(DataError, match="no run folder"):
         compare([tmp_path / "nowhere"])
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("90", 90), ("90s", 90), ("25m", 1500), ("1h30m", 5400), ("1.5h", 5400), (2.5, 2.5)],
-)
-def test_durations(text: str | float, seconds: float) -> None:
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "soon", "-5m", "0", "5 days", "m"])
-def test_other_durations_are_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no time"):
-        parse_duration(text)
-
-
-def test_no_limit_is_no_limit() -> None:
-    assert parse_duration(None) is None
 
 
 def test_a_recipe_needs_known_values_only() -> None:

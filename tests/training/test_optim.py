@@ -10,7 +10,9 @@ from partimento.training.config import OptimizerConfig
 from partimento.training.optim import (
     AveragedWeights,
     build_adamw,
+    build_optimizer,
     component_gradient_norms,
+    muon_and_adamw,
     split_by_decay,
 )
 
@@ -80,3 +82,25 @@ def test_the_live_weights_come_back_after_an_error() -> None:
     with pytest.raises(RuntimeError), average.applied():
         raise RuntimeError
     assert weight.weight.item() == 3.0
+
+
+def test_the_optimiser_is_the_one_that_is_named() -> None:
+    net = network()
+    config = OptimizerConfig(name="adam", lr=0.5, weight_decay=0.0, beta2=0.98, eps=1e-9)
+    adam = build_optimizer(net, config)
+    assert type(adam) is torch.optim.Adam
+    (group,) = adam.param_groups
+    assert (group["lr"], group["betas"], group["eps"]) == (0.5, (0.9, 0.98), 1e-9)
+    assert type(build_optimizer(net, OptimizerConfig())) is torch.optim.AdamW
+    with pytest.raises(ValueError, match="task builds"):
+        build_optimizer(net, OptimizerConfig(name="task"))
+
+
+def test_muon_has_the_matrices_of_the_backbone_and_each_parameter_stands_once() -> None:
+    net = network()
+    muon, adamw = muon_and_adamw(net, net.layers, OptimizerConfig(name="task", muon_lr=0.25))
+    assert [tuple(p.shape) for g in muon.param_groups for p in g["params"]] == [(4, 4), (4, 4)]
+    assert muon.param_groups[0]["lr"] == 0.25
+    every = [p for o in (muon, adamw) for g in o.param_groups for p in g["params"]]
+    assert len({id(p) for p in every}) == len(every) == len(list(net.parameters()))
+    assert [g["weight_decay"] for g in adamw.param_groups] == [0.01, 0.0]

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partimento.training.config import ScheduleConfig
+from partimento.training.config import ScheduleConfig, TrainingConfig
 from partimento.training.schedule import rates
 
 
@@ -39,7 +39,7 @@ def test_fixed_stays() -> None:
 
 
 @given(
-    st.sampled_from(["fixed", "onecycle", "cosine"]),
+    st.sampled_from(["fixed", "onecycle", "cosine", "inverse_sqrt"]),
     st.integers(1, 500),
     st.integers(0, 600),
     st.integers(0, 50),
@@ -56,3 +56,29 @@ def test_every_step_has_a_rate_between_nothing_and_the_peak(
 def test_a_shape_needs_its_length() -> None:
     with pytest.raises(ValueError, match="number of steps"):
         rates(ScheduleConfig(kind="cosine"), 0, None)
+
+
+@pytest.mark.parametrize(("width", "warmup"), [(256, 4000), (384, 50)])
+def test_the_inverse_root_is_that_of_the_paper(width: int, warmup: int) -> None:
+    config = ScheduleConfig(kind="inverse_sqrt", warmup_steps=warmup)
+    peak = (width * warmup) ** -0.5
+    for number in (1, 2, warmup - 1, warmup, warmup + 1, 3 * warmup, 40 * warmup):
+        paper = width**-0.5 * min(number**-0.5, number * warmup**-1.5)
+        assert peak * rates(config, number - 1, None).lr_scale == pytest.approx(paper)
+
+
+def training(lr: float, **schedule: object) -> TrainingConfig:
+    return TrainingConfig.model_validate({"optimizer": {"lr": lr}, "schedule": schedule})
+
+
+def test_a_peak_above_its_bound_is_an_error() -> None:
+    assert training(9.88e-4, kind="inverse_sqrt", warmup_steps=4000)
+    slip = 2 * 384**-0.5
+    with pytest.raises(ValueError, match=r"lr = 0\.102062 is above schedule\.bound = 0\.003"):
+        training(slip, kind="inverse_sqrt", warmup_steps=4000)
+    assert training(slip, kind="inverse_sqrt", warmup_steps=4000, bound=0.2)
+    with pytest.raises(ValueError, match="above"):
+        training(0.01, bound=0.003)
+    assert training(slip), "other shapes have a bound only where one is given"
+    with pytest.raises(ValueError, match="no peak"):
+        training(1e-3, kind="inverse_sqrt")

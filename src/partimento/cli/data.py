@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,9 +13,19 @@ from partimento.cli.output import emit, progress_bar, table
 
 data = typer.Typer(help="Data sets: which there are, and how to get them.", no_args_is_help=True)
 models = typer.Typer(help="Weights: which are shipped, and what they are.", no_args_is_help=True)
-tokens = typer.Typer(help="What the chorale network reads.", no_args_is_help=True)
+tokens = typer.Typer(help="What the networks read.", no_args_is_help=True)
 
+Scheme = Annotated[
+    Literal["events", "durations"] | None,
+    typer.Option(
+        help="Piano tokens of a MIDI performance: the 388 events, or notes with durations; "
+        "without it the chorale grid of a score."
+    ),
+]
 Name = Annotated[str, typer.Argument(help="Name of the data set; see `partimento data list`.")]
+Performances = Annotated[
+    Path, typer.Argument(help="Folder of performance MIDI, or a CSV table with a split column.")
+]
 
 
 @data.command("list")
@@ -27,10 +37,10 @@ def data_list(json: options.Json = False) -> None:
 @data.command("add")
 def data_add(
     name: Name,
-    file: Annotated[Path, typer.Argument(help="The file to take in.")],
+    file: Annotated[Path, typer.Argument(help="The file to take in, or folder.")],
     json: options.Json = False,
 ) -> None:
-    """Take in a file that you have."""
+    """Take in a file that you have; for asap and mutopia, the folder."""
     emit(partimento.add_data(name, file), json)
 
 
@@ -63,6 +73,36 @@ def data_fetch(name: Name, json: options.Json = False) -> None:
     emit(partimento.fetch_data(name), json)
 
 
+@data.command("leaks")
+def data_leaks(
+    source: Performances,
+    root: options.Root = None,
+    threshold: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Containment of 6-grams of one work."),
+    ] = 0.10,
+    json: options.Json = False,
+) -> None:
+    """List performances of one work that are in different splits, found by their notes."""
+    report = partimento.data_leaks(source, root=root, threshold=threshold)
+    emit(report, json)
+
+
+@data.command("split")
+def data_split(
+    source: Performances,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Table to write (.csv).")],
+    root: options.Root = None,
+    share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Part of all notes for validation, at most.")
+    ] = 0.15,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+) -> None:
+    """Split performances by work, found by their notes, so that none is in both parts."""
+    emit(partimento.data_split(source, out, root=root, share=share, seed=seed), json)
+
+
 @models.command("list")
 def models_list(json: options.Json = False) -> None:
     """The shipped weights."""
@@ -80,20 +120,54 @@ def models_show(
     emit(partimento.show_model(weights), json)
 
 
+@models.command("compare")
+def models_compare(
+    names: Annotated[
+        list[str],
+        typer.Argument(help="Piano models: original, enhanced, shipped names, checkpoints."),
+    ],
+    batch: Annotated[int, typer.Option(help="Crops in a training step.")] = 1,
+    length: Annotated[int, typer.Option(help="Positions of a crop.")] = 256,
+    rounds: Annotated[int, typer.Option(help="Rounds in which every model has its turn.")] = 3,
+    precision: Annotated[
+        str, typer.Option(help="Weights of the decoder: fp32, bf16 or int8.")
+    ] = "fp32",
+    seed: options.Seed = 0,
+    json: options.Json = False,
+) -> None:
+    """Parameters, training step, decoding speed and memory of piano models, measured in one run.
+
+    Ratios are to the first model.
+    """
+    report = partimento.compare_models(
+        names, batch=batch, length=length, rounds=rounds, precision=precision, seed=seed
+    )
+    emit(report, json, None if json else _comparison(report))
+
+
+def _comparison(report: dict[str, Any]) -> str:
+    from partimento.tasks.piano.compare_models import comparison_rows
+
+    rows = comparison_rows(report)
+    return table(rows, tuple(rows[0]))
+
+
 @tokens.command("show")
 def tokens_show(
     source: options.Source,
+    scheme: Scheme = None,
     json: options.Json = False,
 ) -> None:
-    """The frames of a score as the network reads them, one line per sixteenth."""
-    shown = partimento.show_tokens(source)
+    """A score or performance as the networks read it: a line per sixteenth, or per moment."""
+    shown = partimento.show_tokens(source, scheme)
     emit(shown, json, shown["text"])
 
 
 @tokens.command("roundtrip")
 def tokens_roundtrip(
     source: options.Source,
+    scheme: Scheme = None,
     json: options.Json = False,
 ) -> None:
-    """Turn a score into tokens, text and MIDI and back, and say whether anything was lost."""
-    emit(partimento.roundtrip_tokens(source), json)
+    """Turn a score or performance into tokens and back, and say whether anything was lost."""
+    emit(partimento.roundtrip_tokens(source, scheme), json)

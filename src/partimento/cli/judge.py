@@ -11,9 +11,17 @@ import partimento
 from partimento.cli import options
 from partimento.cli.batch import run_findings
 from partimento.cli.inputs import expand
-from partimento.cli.output import emit, progress_bar
+from partimento.cli.output import describe, emit, progress_bar, table
+from partimento.core.plain import plain
 
 evaluate = typer.Typer(help="Measure a model on data.", no_args_is_help=True)
+
+PianoSplit = Annotated[
+    str | None,
+    typer.Option(
+        help="Split of the table, or `all`; default: validation where there is one, else all."
+    ),
+]
 
 
 def check(inputs: options.Inputs, json: options.Json = False) -> None:
@@ -69,3 +77,91 @@ def evaluate_chorale(
             progress=progress,
         )
     emit(result, json)
+
+
+@evaluate.command("piano")
+def evaluate_piano(
+    data: Annotated[
+        Path, typer.Option(help="Folder of performance MIDI, or a CSV table such as ASAP's.")
+    ],
+    root: options.Root = None,
+    split: PianoSplit = None,
+    max_per_piece: options.MaxPerPiece = 2,
+    weights: options.Weights = "piano-strong",
+    floors_only: Annotated[
+        bool, typer.Option("--floors-only", help="Measure the floors alone, without a model.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="Folder for figures and page; a stopped run goes on."),
+    ] = None,
+    seed: options.Seed = 0,
+    device: options.Device = "cpu",
+    json: options.Json = False,
+) -> None:
+    """Nats per event, note and second on performances, by kind of event, beside the floors.
+
+    In a folder, scores (midi_score.mid) are left out, and a piece is the folder with its score,
+    or what shares its notes.
+    """
+    with progress_bar(json) as progress:
+        report = partimento.evaluate_piano(
+            data,
+            root=root,
+            split=split,
+            max_per_piece=max_per_piece or None,
+            weights=weights,
+            floors_only=floors_only,
+            out=out,
+            seed=seed,
+            device=device,
+            progress=progress,
+        )
+    short = {name: value for name, value in report.items() if name != "per_piece"}
+    emit(report, json, describe(plain(short)))
+
+
+@evaluate.command("continuations")
+def evaluate_continuations(
+    folder: Annotated[Path, typer.Argument(help="Folder of generated MIDI.")],
+    reference: Annotated[
+        Path, typer.Option(help="Folder or CSV table of real performances to stand beside.")
+    ],
+    training: Annotated[
+        Path | None, typer.Option(help="Folder or CSV table to look for copied runs in.")
+    ] = None,
+    primer_seconds: Annotated[
+        float | None, typer.Option(min=0.0, help="This much of every piece is its primer.")
+    ] = None,
+    root: options.Root = None,
+    split: PianoSplit = None,
+    max_per_piece: options.MaxPerPiece = 2,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for figures and page.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Musical measures of generated piano pieces beside real ones, their primer and copies."""
+    with progress_bar(json) as progress:
+        report = partimento.evaluate_continuations(
+            folder,
+            reference,
+            training=training,
+            primer_seconds=primer_seconds,
+            root=root,
+            split=split,
+            max_per_piece=max_per_piece or None,
+            out=out,
+            progress=progress,
+        )
+    emit(report, json, None if json else _continuations_text(report))
+
+
+def _continuations_text(report: dict[str, Any]) -> str:
+    """Counts, the table of measures, and what else there is, without the long lists."""
+    from partimento.tasks.piano.continuations_page import measures_table
+
+    rows = measures_table(report)
+    kept = ("generated", "reference", "passage_seconds", "to_primer", "copied", "files")
+    rest = {name: report[name] for name in kept if name in report}
+    return f"{table(rows, tuple(rows[0]))}\n\n{describe(plain(rest))}"

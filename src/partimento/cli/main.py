@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import partimento
-from partimento.cli import data, inspect, judge, make, train
+from partimento.cli import bench, data, inspect, judge, make, piano, train
 from partimento.cli.batch import BatchError, error_fields
 from partimento.core.errors import PartimentoError
 
@@ -29,6 +29,11 @@ app = typer.Typer(
 _COMMANDS: dict[str, Callable[..., None]] = {
     "harmonize": make.harmonize,
     "compose-chorale": make.compose_chorale,
+    "continue": piano.continue_,
+    "infill": piano.infill,
+    "vary": piano.vary,
+    "dream": piano.dream,
+    "live": piano.live,
     "check": judge.check,
     "render": make.render,
     "train": train.train,
@@ -37,6 +42,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
 }
 _GROUPS: dict[str, typer.Typer] = {
     "evaluate": judge.evaluate,
+    "bench": bench.bench,
     "inspect": inspect.inspect,
     "data": data.data,
     "models": data.models,

@@ -37,3 +37,10 @@ Inputs = Annotated[
     list[str], typer.Argument(help="Score files, folders or globs (MIDI, MusicXML, ABC, Humdrum).")
 ]
 Source = Annotated[Path, typer.Argument(help="Score file (MIDI, MusicXML, ABC, Humdrum).")]
+Root = Annotated[
+    Path | None,
+    typer.Option(help="Where the files of a CSV table lie; default: the folder of the table."),
+]
+MaxPerPiece = Annotated[
+    int, typer.Option(min=0, help="Performances of each piece that count; 0 for all of them.")
+]

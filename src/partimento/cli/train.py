@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,6 +27,9 @@ def train(
     time_limit: Annotated[
         str | None, typer.Option(help="Stop and save after this time, such as 90m or 1h30m.")
     ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Only show the learning rate over the steps.")
+    ] = False,
     device: options.Device = "cpu",
     json: options.Json = False,
 ) -> None:
@@ -44,9 +47,23 @@ def train(
             time_limit=time_limit,
             device=device,
             progress=False if json else None,
+            preview=preview,
         )
         summaries.append({"recipe": str(recipe), **summary})
-    emit(summaries[0] if len(summaries) == 1 else summaries, json)
+    text = "\n\n".join(map(_preview_text, summaries)) if preview else None
+    emit(summaries[0] if len(summaries) == 1 else summaries, json, text)
+
+
+def _preview_text(preview: dict[str, Any]) -> str:
+    """The plot of a schedule and its peak."""
+    return "\n".join(
+        [
+            preview["plot"],
+            f"{preview['recipe']}: {preview['kind']} over {preview['total_steps']} steps, "
+            f"peak {preview['peak']:.3g} at step {preview['peak_step']}, "
+            f"last {preview['last']:.3g}",
+        ]
+    )
 
 
 def compare(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,6 +28,14 @@ from partimento.music.corpora_forms import (
     content_sha256,
     recognise,
 )
+from partimento.music.corpora_piano import (
+    PIANO_CORPORA,
+    PianoCorpus,
+    add_piano_corpus,
+    piano_corpus_rows,
+    piano_corpus_stats,
+)
+from partimento.music.corpora_place import corpus_dir
 from partimento.music.corpora_stats import duplicates, split_stats, voice_intervals
 from partimento.music.grid import read_json
 
@@ -100,20 +107,11 @@ CORPORA: dict[str, Corpus] = {
 
 
 def find_corpus(name: str) -> Corpus:
-    """The corpus of this name; DataError listing the names where there is none."""
+    """The chorale corpus of this name; DataError listing the names where there is none."""
     if name not in CORPORA:
-        raise DataError(f"there is no corpus {name[:40]!r}", fix=f"There are: {', '.join(CORPORA)}")
+        known = ", ".join([*CORPORA, *PIANO_CORPORA])
+        raise DataError(f"there is no corpus {name[:40]!r}", fix=f"There are: {known}")
     return CORPORA[name]
-
-
-def corpus_dir() -> Path:
-    """Folder of the corpora: ``$PARTIMENTO_HOME/corpora``, else the platform's user folder."""
-    home = os.environ.get("PARTIMENTO_HOME")
-    if home:
-        return Path(home).expanduser() / "corpora"
-    import pooch
-
-    return Path(pooch.os_cache("partimento")) / "corpora"
 
 
 def corpus_path(name: str, form: Form | None = None) -> Path:
@@ -143,17 +141,19 @@ def corpus_table() -> list[dict[str, Any]]:
         row.update(files=list(corpus.files.values()), here=here, folder=str(folder))
         row["source"] = corpus.url or f"a file that you have: {corpus.how}"
         rows.append(row)
-    return rows
+    return [*rows, *piano_corpus_rows()]
 
 
 def add(name: str, file: str | Path) -> dict[str, Any]:
-    """Check a file's layout and store a copy of it.
+    """Check a file's layout and store a copy of it; for the piano corpora, a folder.
 
     The form is told by the content; for ``chorales`` the hymns and the synthetic chorales are
     taken as well and go to their own corpus.  A rich file alone also gives the canonical one.
 
     Raises DataError where the file is missing, too large or no layout of this corpus.
     """
+    if name in PIANO_CORPORA:
+        return add_piano_corpus(name, file)
     wanted = find_corpus(name)
     return _install(wanted, read_json(file), str(file), source=f"file {Path(file).name}")
 
@@ -233,8 +233,8 @@ def build(
 
     Raises DataError for another corpus or an unknown id, MissingExtraError without music21.
     """
-    if find_corpus(name).name != "chorales":
-        how = f"Run partimento data {CORPORA[name].how}"
+    if name in PIANO_CORPORA or find_corpus(name).name != "chorales":
+        how = f"Run partimento data {(PIANO_CORPORA.get(name) or CORPORA[name]).how}"
         raise DataError(f"the corpus {name!r} cannot be built", fix=how)
     records, dropped = build_chorales(ids, progress)
     if not records:
@@ -273,6 +273,8 @@ def stats(name: str) -> dict[str, Any]:
 
     Raises DataError where the corpus is not here or a file no longer is what was stored.
     """
+    if name in PIANO_CORPORA:
+        return piano_corpus_stats(name)
     corpus = find_corpus(name)
     corpus_path(name)
     folder = corpus_dir() / name
@@ -312,8 +314,8 @@ def fetch(name: str) -> dict[str, Any]:
     """
     import pooch
 
-    corpus = find_corpus(name)
-    if corpus.url is None:
+    corpus = PIANO_CORPORA.get(name) or find_corpus(name)
+    if isinstance(corpus, PianoCorpus) or corpus.url is None:
         how = f"Run partimento data {corpus.how}"
         raise DataError(f"the corpus {name!r} has no file to download", fix=how)
     pooch.get_logger().setLevel("WARNING")

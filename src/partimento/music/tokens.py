@@ -1,4 +1,4 @@
-"""What the chorale network reads: a score as four tokens per 16th note, and the way back."""
+"""What the networks read: scores on the chorale grid, performances as piano tokens; and back."""
 
 from __future__ import annotations
 
@@ -9,18 +9,27 @@ from typing import Any
 import numpy as np
 
 from partimento.core.limits import TEXT_SCORE_BYTES, read_limited
+from partimento.music.event_report import (
+    Scheme,
+    roundtrip_performance,
+    show_performance_tokens,
+)
 from partimento.music.files import read_score, write_score
 from partimento.music.grid import VOICE_NAMES, grid_to_text, text_to_grid
 from partimento.music.gridscore import grid_to_score, score_to_grid
 
 
-def show_tokens(source: str | Path) -> dict[str, Any]:
+def show_tokens(source: str | Path, scheme: Scheme | None = None) -> dict[str, Any]:
     """The grid text of a score: one line per 16th note, soprano alto tenor bass, ``O`` is silence.
 
-    ``dropped_notes`` counts notes that found no channel; ``remarks`` says so in sentences.
+    ``dropped_notes`` counts notes that found no channel; ``remarks`` says so in sentences.  With a
+    ``scheme`` the piano tokens of a MIDI performance instead
+    (:func:`partimento.music.event_report.show_performance_tokens`).
 
     Raises InputFileError when the file cannot be read.
     """
+    if scheme is not None:
+        return show_performance_tokens(source, scheme)
     report = score_to_grid(read_score(source))
     return {
         "channels": list(VOICE_NAMES),
@@ -31,14 +40,18 @@ def show_tokens(source: str | Path) -> dict[str, Any]:
     }
 
 
-def roundtrip_tokens(source: str | Path) -> dict[str, Any]:
+def roundtrip_tokens(source: str | Path, scheme: Scheme | None = None) -> dict[str, Any]:
     """Send a score, or a ``.txt`` file of tokens, through text and MIDI and compare the grids.
 
     ``text_equal`` and ``midi_equal`` say whether grid -> text -> grid and grid -> MIDI -> grid
     gave the same frames.  Silent frames at the end are no part of a MIDI file and do not count.
+    With a ``scheme`` a MIDI performance goes through piano tokens instead
+    (:func:`partimento.music.event_report.roundtrip_report`).
 
     Raises InputFileError when the file cannot be read.
     """
+    if scheme is not None:
+        return roundtrip_performance(source, scheme)
     grid = _grid_of(Path(source))
     sounding = _without_silent_end(grid)
     return {

@@ -35,11 +35,13 @@ def train(
     time_limit: str | float | None = None,
     device: str = "cpu",
     progress: bool | None = None,
+    preview: bool = False,
 ) -> dict[str, Any]:
     """Train the model of a recipe; its top-level key ``task`` picks the slice.
 
     ``time_limit`` is seconds or a text such as ``90m``; ``progress`` None draws a line when a
-    terminal watches.  Returns the summary of the run.
+    terminal watches.  Returns the summary of the run.  With ``preview`` nothing is trained: the
+    learning rate over the steps comes back, with its peak.
 
     Raises ConfigError for a wrong recipe or override.
     """
@@ -53,6 +55,7 @@ def train(
         time_limit=time_limit,
         device=device,
         progress=progress,
+        preview=preview,
     )
     return summary
 

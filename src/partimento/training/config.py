@@ -12,9 +12,10 @@ from partimento.core.config import Config
 class OptimizerConfig(Config):
     """The optimiser.  A task may build its own from these values."""
 
-    name: Literal["adamw", "task"] = Field(
+    name: Literal["adamw", "adam", "task"] = Field(
         "adamw",
-        description="adamw, or task: what the task brings along (strong model: Muon and AdamW)",
+        description="adamw; adam: without decoupled decay, as the first transformers; "
+        "task: what the task brings along (strong models: Muon and AdamW)",
     )
     lr: float = Field(1e-4, gt=0, description="peak learning rate per step")
     muon_lr: float = Field(
@@ -25,6 +26,7 @@ class OptimizerConfig(Config):
     )
     beta1: float = Field(0.9, ge=0, lt=1, description="decay of the first moment")
     beta2: float = Field(0.999, ge=0, lt=1, description="decay of the second moment")
+    eps: float = Field(1e-8, gt=0, description="added to the root of the second moment")
     decay_all: bool = Field(
         True, description="decay every parameter as plain AdamW does, biases and norms included"
     )
@@ -33,8 +35,18 @@ class OptimizerConfig(Config):
 class ScheduleConfig(Config):
     """The learning rate over the steps."""
 
-    kind: Literal["fixed", "onecycle", "cosine"] = Field("fixed", description="shape")
-    warmup_steps: int = Field(0, ge=0, description="linear rise from 0, in steps (fixed, cosine)")
+    kind: Literal["fixed", "onecycle", "cosine", "inverse_sqrt"] = Field(
+        "fixed", description="shape"
+    )
+    warmup_steps: int = Field(
+        0, ge=0, description="linear rise from 0, in steps (fixed, cosine, inverse_sqrt)"
+    )
+    bound: float | None = Field(
+        None,
+        gt=0,
+        description="largest peak rate that is meant: a higher optimizer.lr is an error; "
+        "without it 0.003 under inverse_sqrt and no bound elsewhere",
+    )
     floor: float = Field(0.0, ge=0, le=1, description="end of the cosine as a share of the peak")
     rise: float = Field(0.3, gt=0, lt=1, description="share of the steps that rise (onecycle)")
     start_divisor: float = Field(25.0, ge=1, description="peak / first rate (onecycle)")
@@ -42,6 +54,10 @@ class ScheduleConfig(Config):
     total_steps: int | None = Field(
         None, gt=0, description="length in steps; without it the epochs are counted out"
     )
+
+
+INVERSE_SQRT_BOUND = 3e-3
+"""Three times the peak of the first transformer; 2 x width^-0.5, a known slip, is 0.1."""
 
 
 class CurriculumConfig(Config):
@@ -90,7 +106,8 @@ class TrainingConfig(Config):
     @model_validator(mode="after")
     def _consistent(self) -> TrainingConfig:
         """Settings that contradict each other are errors, not surprises."""
-        timed = self.schedule.kind != "fixed"
+        self._check_peak()
+        timed = self.schedule.kind in ("onecycle", "cosine")
         if timed and self.curriculum.on and not (self.schedule.total_steps or self.max_steps):
             raise ValueError(
                 f"{self.schedule.kind} needs its number of steps, which a curriculum changes: "
@@ -99,3 +116,16 @@ class TrainingConfig(Config):
         if self.curriculum.on and self.curriculum.start < self.curriculum.floor:
             raise ValueError("curriculum.start is below curriculum.floor")
         return self
+
+    def _check_peak(self) -> None:
+        """A peak rate above the bound, or a rule that has no peak."""
+        schedule, lr = self.schedule, self.optimizer.lr
+        square_root = schedule.kind == "inverse_sqrt"
+        if square_root and schedule.warmup_steps < 1:
+            raise ValueError("inverse_sqrt needs schedule.warmup_steps: without, it has no peak")
+        bound = schedule.bound or (INVERSE_SQRT_BOUND if square_root else None)
+        if bound is not None and lr > bound:
+            raise ValueError(
+                f"the peak rate optimizer.lr = {lr:g} is above schedule.bound = {bound:g}; "
+                "(width x warmup_steps)^-0.5 is the peak of Vaswani et al. 2017"
+            )

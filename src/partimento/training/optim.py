@@ -4,11 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from partimento.training.config import OptimizerConfig
+
+
+def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
+    """The optimiser that the configuration names.
+
+    Adam (Kingma and Ba 2015) adds its decay, if any, to the gradient.
+
+    Raises ValueError for ``task``: only the task can build that one.
+    """
+    if config.name == "adamw":
+        return build_adamw(model, config)
+    if config.name != "adam":
+        raise ValueError("the task builds this optimiser itself")
+    return torch.optim.Adam(
+        model.parameters(),
+        lr=config.lr,
+        betas=(config.beta1, config.beta2),
+        eps=config.eps,
+        weight_decay=config.weight_decay,
+        foreach=True,
+    )
+
+
+def muon_and_adamw(
+    model: nn.Module, backbone: nn.Module, config: OptimizerConfig
+) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan et al. 2024) on the matrices of ``backbone``, AdamW on everything else.
+
+    Muon orthogonalises the update of a matrix that maps between hidden states; embeddings (also
+    those of positions), output layers and vectors have no such geometry.  Vectors are not decayed.
+    """
+    inside = {id(m.weight) for m in backbone.modules() if isinstance(m, nn.Linear)}
+    matrices = [p for p in model.parameters() if id(p) in inside]
+    rest = [p for p in model.parameters() if id(p) not in inside]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in rest if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    betas = (config.beta1, config.beta2)
+    return [
+        torch.optim.Muon(
+            matrices, lr=config.muon_lr, weight_decay=config.weight_decay, momentum=0.95
+        ),
+        torch.optim.AdamW(groups, lr=config.lr, betas=betas, eps=config.eps),
+    ]
 
 
 def build_adamw(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
@@ -25,7 +71,7 @@ def build_adamw(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
             {"params": decayed, "weight_decay": config.weight_decay},
             {"params": spared, "weight_decay": 0.0},
         ]
-    return torch.optim.AdamW(groups, lr=config.lr, betas=betas, foreach=True)
+    return torch.optim.AdamW(groups, lr=config.lr, betas=betas, eps=config.eps, foreach=True)
 
 
 def split_by_decay(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

@@ -25,6 +25,8 @@ def rates(config: ScheduleConfig, step: int, total_steps: int | None) -> StepRat
     """
     if config.kind == "fixed":
         return StepRates(_warmup(config, step))
+    if config.kind == "inverse_sqrt":
+        return StepRates(_inverse_sqrt(config, step))
     if total_steps is None:
         raise ValueError(f"schedule {config.kind!r} needs the number of steps")
     if config.kind == "cosine":
@@ -36,6 +38,16 @@ def rates(config: ScheduleConfig, step: int, total_steps: int | None) -> StepRat
 
 def _warmup(config: ScheduleConfig, step: int) -> float:
     return min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
+
+
+def _inverse_sqrt(config: ScheduleConfig, step: int) -> float:
+    """Linear warm-up, then 1 / sqrt(step) (Vaswani et al. 2017, section 5.3), 1 at the peak.
+
+    The paper's rate is this times (width x warmup_steps)^-0.5.
+    """
+    number = step + 1
+    warmup = max(1, config.warmup_steps)
+    return min(number / warmup, math.sqrt(warmup / number))
 
 
 def _cosine(start: float, end: float, done: float) -> float:

@@ -170,9 +170,9 @@ class FitSession:
         return now
 
     def total_steps(self) -> int | None:
-        """Steps that the schedule stretches over; None for a fixed rate."""
+        """Steps that the schedule stretches over; None where its shape needs none."""
         config = self.config
-        if config.schedule.kind == "fixed":
+        if config.schedule.kind in ("fixed", "inverse_sqrt"):
             return None
         given = config.schedule.total_steps or config.max_steps
         return given or config.max_epochs * self.steps_in_epoch()

@@ -1,0 +1,1 @@
+"""The decoder's compiled kernel: C source, how it is built, and how Python calls it."""

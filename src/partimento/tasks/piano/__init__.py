@@ -1,0 +1,1 @@
+"""Piano: performances continued, filled in, varied, dreamt up; the Music Transformer."""

@@ -1,0 +1,1 @@
+"""How fast the piano is, beside the usual libraries and beside what the machine could do."""

@@ -1,0 +1,63 @@
+"""Recipes: the one complete description of a piano training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from partimento.core.config import Config, apply_overrides, load_yaml, validate_config
+from partimento.core.errors import ConfigError
+from partimento.training.config import TrainingConfig
+
+
+class CardConfig(Config):
+    """What the checkpoint tells about itself."""
+
+    name: str = Field("piano", description="short name of the weights")
+    summary: str = Field("", description="one sentence")
+    licence: str = Field("CC-BY-NC-SA-4.0", description="licence of the weights")
+    trained_on: list[str] = Field(
+        default_factory=list, description="each data set with source and licence"
+    )
+    notes: str = Field("", description="limits and known faults")
+
+
+class PianoRecipe(Config):
+    """One complete training; the recipes of the kinds say of which network."""
+
+    task: Literal["piano"] = Field("piano", description="the slice")
+    kind: Literal["events", "strong"] = Field("events", description="which network")
+    card: CardConfig = CardConfig()
+    model: Config = Field(description="the network")
+    data: Config = Field(description="the performances")
+    training: TrainingConfig = TrainingConfig()
+
+
+def recipe_class(kind: str) -> type[Config]:
+    """The schema of a recipe whose ``kind`` is given.
+
+    Raises ConfigError for another kind than ``events`` and ``strong``.
+    """
+    if kind == "events":
+        from partimento.tasks.piano.event_recipe import EventRecipe
+
+        return EventRecipe
+    if kind == "strong":
+        from partimento.tasks.piano.strong_recipe import StrongRecipe
+
+        return StrongRecipe
+    raise ConfigError(f"unknown kind of piano model {kind!r}", fix="Use events or strong")
+
+
+def check_recipe(values: dict[str, Any], where: str) -> Config:
+    """A recipe from plain values.  Raises ConfigError that names every wrong field."""
+    return validate_config(recipe_class(str(values.get("kind", "events"))), values, where)
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a recipe with ``a.b=value`` overrides.  Raises ConfigError for anything wrong in it."""
+    values = apply_overrides(load_yaml(path), overrides)
+    return check_recipe(values, " ".join([str(path), *(f"--set {o}" for o in overrides)]))
