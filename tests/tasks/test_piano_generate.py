@@ -1,6 +1,7 @@
 """Continuing and dreaming with a model that plays anything the grammar allows."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ from partimento.music.event_stream import note_table
 from partimento.music.events import EOS, SHIFT, decode_events
 from partimento.music.performance import read_performance
 from partimento.nn.sampling import Sampling
-from partimento.tasks.piano import loading
+from partimento.tasks.piano import generate, loading
 from partimento.tasks.piano.generate import LONG_TOKENS, continue_piece, dream
-from partimento.tasks.piano.passage import NO_NOTES, cut_before, read_struck, strike
+from partimento.tasks.piano.likeness import drift
+from partimento.tasks.piano.passage import NO_NOTES, Struck, cut_before, read_struck, strike
 from partimento.tasks.piano.playing import Limits, play
 
 
@@ -122,6 +124,31 @@ def test_same_seed_same_bytes(piano, primer, tmp_path):
     first = files("a", 7)
     assert first == files("b", 7)
     assert first != files("c", 8)
+
+
+def test_a_piece_that_runs_away_is_drawn_again_and_the_nearest_stays(piano, primer, monkeypatch):
+    seen = strike(read_performance(primer)).ticks()
+    monkeypatch.setattr(generate, "FAR", 0.0)
+    drawn = [
+        continue_piece(primer, seconds=3, seed=seed, candidates=1).pieces[0]
+        for seed in (4, 4 + generate.SEED_STEP, 4 + 2 * generate.SEED_STEP)
+    ]
+    nearest = min(drawn, key=lambda piece: drift(seen, piece.made))
+    (kept,) = continue_piece(primer, seconds=3, seed=4, candidates=3).pieces
+    assert kept.tokens.tolist() == nearest.tokens.tolist()
+    monkeypatch.setattr(generate, "FAR", 100.0)
+    (first,) = continue_piece(primer, seconds=3, seed=4, candidates=3).pieces
+    assert first.tokens.tolist() == drawn[0].tokens.tolist()
+
+
+def test_drift_counts_density_loudness_register_and_pitch_classes(primer):
+    notes = strike(read_performance(primer))
+    assert drift(notes.ticks(), notes) == pytest.approx(0.0, abs=1e-9)
+    higher = Struck(
+        notes.onset, notes.offset, notes.pitch + 12, np.minimum(notes.velocity, 127), notes.made
+    )
+    assert drift(notes.ticks(), higher) == pytest.approx(1.0, abs=1e-9)
+    assert drift(notes.ticks(), NO_NOTES) == math.inf
 
 
 def test_length_in_tokens_and_both(piano, primer):
@@ -235,6 +262,8 @@ def test_dreaming_begins_from_nothing(piano):
         ({"n": 65}, "65 pieces"),
         ({"n": 40, "sweep": "1,2"}, "80 pieces"),
         ({"precision": "fp8"}, "unknown precision"),
+        ({"candidates": 99}, "99 pieces"),
+        ({"candidates": 2, "sweep": "1"}, "every piece is drawn once"),
     ],
 )
 def test_impossible_options(piano, primer, options, words):

@@ -63,6 +63,13 @@ def continue_(
     ] = None,
     n: Pieces = 1,
     seed: options.Seed = 0,
+    candidates: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Draw a piece that runs away from its primer so often at most. Default: 3.",
+        ),
+    ] = None,
     stream: Annotated[
         bool, typer.Option("--stream", help="Write while playing, and show the speed.")
     ] = False,
@@ -81,9 +88,10 @@ def continue_(
     """Go on playing where a performance ends.
 
     The primer stays exactly as it is. Writes MIDI, WAV and piano roll of each piece, a page and a
-    report. The style `long` plays 2048 events from the first 200 of the file unless told otherwise.
-    With --stream the MIDI files grow while the model plays; with --json as well every event is one
-    line of JSON, the report the last.
+    report. A piece that runs away from the primer's character is drawn again. The style `long`
+    plays 2048 events from the first 200 of the file unless told otherwise. With --stream the MIDI
+    files grow while the model plays; with --json as well every event is one line of JSON, the
+    report the last.
     """
     with progress_bar(json or stream) as progress:
         outcome = partimento.continue_piece(
@@ -98,6 +106,7 @@ def continue_(
             sweep=sweep,
             n=n,
             seed=seed,
+            candidates=candidates,
             stream=stream,
             play=play,
             weights=weights,

@@ -7,8 +7,7 @@ never touch a given cell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from partimento.nn.threads import one_thread
 from partimento.tasks.chorale.frames import (
     LOW,
     MASK_TOKEN,
@@ -113,17 +113,6 @@ class Decoded:
     grids: np.ndarray
     log_probs: np.ndarray
     penalties: np.ndarray
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """The steps are so small that a second thread only waits for the first."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @torch.inference_mode()

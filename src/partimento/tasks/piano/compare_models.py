@@ -76,7 +76,7 @@ def compare_models(
     context, and what :func:`partimento.tasks.piano.loading.load_piano` raises.
     """
     _check(names, batch, length, rounds, precision)
-    from partimento.tasks.piano.bench.decoding import one_thread
+    from partimento.nn.threads import one_thread
     from partimento.tasks.piano.bench.timing import machine
 
     rng = np.random.default_rng(seed)

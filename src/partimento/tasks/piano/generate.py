@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from partimento.core.errors import ConfigError, MusicError
 from partimento.music.event_stream import EventReader, KeyEvent
-from partimento.music.events import TICKS_PER_SECOND
+from partimento.music.events import TICKS_PER_SECOND, encode_events
 from partimento.nn.sampling import Sampling
 from partimento.nn.sampling import sweep as sweep_of
 from partimento.tasks.piano import playing
 from partimento.tasks.piano.interface import PianoModel
+from partimento.tasks.piano.likeness import drift as drift_from
 from partimento.tasks.piano.likeness import piece_details, sweep_rows
 from partimento.tasks.piano.loading import DEFAULT_WEIGHTS
 from partimento.tasks.piano.outcome import Outcome, Piece
@@ -29,6 +31,7 @@ from partimento.tasks.piano.passage import (
 from partimento.tasks.piano.playing import (
     MAX_PIECES,
     Limits,
+    Played,
     Timing,
     checked_count,
     checked_seconds,
@@ -43,6 +46,13 @@ from partimento.tasks.piano.stream import Listener, StreamWriter
 Progress = Callable[[int, int, str], None]
 
 DEFAULT_SECONDS = 30.0
+CANDIDATES = 3
+FAR = 2.0
+"""Drift beyond which a piece is drawn again: twice the density and another register, say."""
+RUNAWAY = 6
+"""A draw with so many times the primer's events a second is not played to its end."""
+SEED_STEP = 1_000_003
+"""Between the seeds of a piece's draws, so that neighbouring seeds do not share them."""
 LONG_TOKENS, LONG_PRIMER_TOKENS = 2048, 200
 """The style ``long`` plays so many events from a primer of so many."""
 MAX_PRIMER_HOURS = 24
@@ -64,6 +74,7 @@ def continue_piece(
     sweep: str | Sequence[float | int] | None = None,
     n: int = 1,
     seed: int = 0,
+    candidates: int | None = None,
     stream: bool = False,
     play: str | None = None,
     weights: str = DEFAULT_WEIGHTS,
@@ -82,6 +93,10 @@ def continue_piece(
     pieces at each of several temperatures.  The pieces of one call are played side by side and
     share one stream of random numbers: equal ``n`` and ``seed``, equal bytes.
 
+    A piece that leaves the primer's density, loudness, register and pitch classes far behind
+    (:func:`partimento.tasks.piano.likeness.drift`) is drawn again, ``candidates`` times at most,
+    and the nearest stays: one draw in ten or so runs away.  Default 3; 1 for a stream and a sweep.
+
     With ``stream`` the MIDI files in ``folder`` grow while the model plays, and ``listener`` is
     told of every key.  ``play`` names a MIDI port on which the first piece is heard meanwhile.
 
@@ -92,10 +107,12 @@ def continue_piece(
     base = resolve_sampling(style, temperature, top_k, top_p)
     samplings = _samplings(base, sweep)
     checked_count(n * len(samplings))
+    candidates = _candidates(candidates, single=stream or play is not None or sweep is not None)
     precision = resolve_precision(precision, device)
     notes, warnings = read_struck(primer)
     passage = _cut(notes, asked, Path(primer))
-    run = _Run("continue", Path(primer).stem or "primer", style, n, seed, passage, asked.limits)
+    name = Path(primer).stem or "primer"
+    run = _Run("continue", name, style, n, seed, passage, asked.limits, candidates)
     out = _stream_folder(folder) if stream else None
     with heard_on(play, listener) as told:
         pieces, timing, files = run.all(
@@ -108,6 +125,7 @@ def continue_piece(
         "weights": str(weights),
         "precision": precision,
         "device": device,
+        "candidates": candidates,
     }
     if sweep is not None:
         facts["sweep"] = sweep_rows(pieces)
@@ -188,6 +206,7 @@ class _Run:
     seed: int
     passage: Passage
     limits: Limits
+    candidates: int = 1
 
     def all(
         self,
@@ -203,14 +222,13 @@ class _Run:
         files: list[Path] = []
         timings: list[Timing] = []
         for sampling in samplings:
-            player = new_player(model, self.n, sampling, self.seed, precision)
             writer = self._writer(sampling, len(pieces), folder, listener)
             watch = _watch(writer, progress, self.limits, len(timings), len(samplings))
-            played, timing = playing.play(player, self.passage, self.limits, watch)
+            chosen, timing = self._drawn(model, sampling, precision, watch)
             timings.append(timing)
             files += writer.files if writer else []
             start = self.passage.cut_tick / TICKS_PER_SECOND
-            for one in played:
+            for one in chosen:
                 whole = join(self.passage, one.notes)
                 span = (start, start + one.ticks / TICKS_PER_SECOND)
                 pieces.append(
@@ -224,6 +242,48 @@ class _Run:
             total = total.plus(timing)
         return tuple(pieces), total, tuple(files)
 
+    def _drawn(
+        self, model: PianoModel, sampling: Sampling, precision: str, watch: playing.Watch | None
+    ) -> tuple[list[Played], Timing]:
+        """The pieces of a batch, those that run away from the primer drawn again."""
+
+        def draw(count: int, again: int) -> tuple[list[Played], Timing]:
+            seed = self.seed + again * SEED_STEP
+            player = new_player(model, count, sampling, seed, precision)
+            limits = self.limits if again + 1 == self.candidates else bounded
+            return playing.play(player, self.passage, limits, watch)
+
+        bounded = self._bounded()
+        kept, timing = draw(self.n, 0)
+        away = [self._drift(one, bounded) for one in kept] if self.candidates > 1 else []
+        for again in range(1, self.candidates):
+            rows = [row for row in range(self.n) if away[row] > FAR]
+            if not rows:
+                break
+            drawn, more = draw(len(rows), again)
+            timing = timing.plus(more)
+            for row, one in zip(rows, drawn, strict=True):
+                if (drift := self._drift(one, bounded)) <= away[row]:
+                    kept[row], away[row] = one, drift
+        return kept, timing
+
+    def _bounded(self) -> Limits:
+        """The limits of a draw that will not be the last: it may stop when it has run away."""
+        seen = self.passage.seen
+        if self.limits.ticks is None or self.candidates == 1 or not len(seen):
+            return self.limits
+        rate = len(encode_events(seen)) / max(seen.ticks - int(seen.onset[0]), TICKS_PER_SECOND)
+        most = round(RUNAWAY * rate * self.limits.ticks)
+        return Limits(self.limits.ticks, min(most, self.limits.tokens or most))
+
+    def _drift(self, one: Played, bounded: Limits) -> float:
+        """From the primer to what one row played; infinite for one that was stopped."""
+        stopped = bounded != self.limits and len(one.tokens) == bounded.tokens
+        if stopped and one.ticks < (self.limits.ticks or 0):
+            return math.inf
+        whole = join(self.passage, one.notes)
+        return drift_from(self.passage.seen, whole.select(whole.made))
+
     def _writer(
         self, sampling: Sampling, before: int, folder: Path | None, listener: Listener | None
     ) -> StreamWriter | None:
@@ -232,6 +292,19 @@ class _Run:
         numbers = range(before + 1, before + 1 + self.n)
         stems = [(self.name, self.command, self.style, sampling, self.seed, k) for k in numbers]
         return StreamWriter(self.passage, stems, folder, listener)
+
+
+def _candidates(wanted: int | None, *, single: bool) -> int:
+    """How often to draw a piece at most.  Raises ConfigError where once must do."""
+    if wanted is None:
+        return 1 if single else CANDIDATES
+    if wanted > 1 and single:
+        raise ConfigError(
+            "with --stream, --play or --sweep every piece is drawn once",
+            where="--candidates",
+            fix="Leave it out",
+        )
+    return checked_count(wanted, "--candidates")
 
 
 def _watch(

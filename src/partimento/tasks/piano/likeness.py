@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,22 @@ def piece_details(primer: TickNotes, whole: Struck) -> dict[str, Any]:
         found["copied_from_primer"] = run.length
         found["to_primer"] = compare_to_primer(primer, made)
     return found
+
+
+def drift(primer: TickNotes, made: Struck) -> float:
+    """How far the model's notes have left the primer; 0 is the same character, 4 another piece.
+
+    One unit each: an octave of density (notes a second), 16 MIDI velocities, 12 semitones (both
+    Wasserstein distances), pitch classes without any overlap.  Infinite where nothing was made.
+    """
+    notes = made.ticks()
+    if not len(notes) or not len(primer):
+        return math.inf
+    found = compare_to_primer(primer, notes)
+    ratio = found["density_ratio"]
+    density = abs(math.log2(ratio)) if ratio else 0.0
+    away = 1 - found["pitch_class_overlap"]
+    return density + found["velocity_distance"] / 16 + found["pitch_distance"] / 12 + float(away)
 
 
 def sweep_rows(pieces: Sequence[Piece]) -> list[dict[str, Any]]:

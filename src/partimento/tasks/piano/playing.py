@@ -86,15 +86,18 @@ def play(
     player: Player, passage: Passage, limits: Limits, watch: Watch | None = None
 ) -> tuple[list[Played], Timing]:
     """Prime the player with the passage and let all its rows play up to the limits."""
+    from partimento.nn.threads import one_thread
+
     start = time.perf_counter()
-    player.prime(passage.seen, passage.cut_tick)
-    readers = [_reader(player, row, passage, limits) for row in range(len(player.grammars))]
-    tokens: list[list[int]] = [[] for _ in readers]
-    while not all(reader.done for reader in readers):
-        for row, events in enumerate(player.draw()):
-            moved = _take(readers[row], tokens[row], events.tolist(), limits)
-            if watch is not None and (moved or not readers[row].done):
-                watch(row, moved, readers[row])
+    with one_thread():
+        player.prime(passage.seen, passage.cut_tick)
+        readers = [_reader(player, row, passage, limits) for row in range(len(player.grammars))]
+        tokens: list[list[int]] = [[] for _ in readers]
+        while not all(reader.done for reader in readers):
+            for row, events in enumerate(player.draw()):
+                moved = _take(readers[row], tokens[row], events.tolist(), limits)
+                if watch is not None and (moved or not readers[row].done):
+                    watch(row, moved, readers[row])
     played = []
     for row, reader in enumerate(readers):
         moved = reader.finish()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor
 from partimento.nn.decoding import DecodingPath
 from partimento.nn.kernels.native import instruction_set, read_speed
 from partimento.nn.quantised import PRECISIONS, WEIGHT_BYTES, Precision
+from partimento.nn.threads import one_thread
 from partimento.tasks.piano.bench import rivals
 from partimento.tasks.piano.bench.rivals import Language, OwnLoop
 from partimento.tasks.piano.bench.timing import Job, Times, interleaved, seconds_each
@@ -249,14 +249,3 @@ def measure_threads(bench: Bench, effort: Effort, most: int) -> dict[str, list[t
             if rate := times.rate(name):
                 curves.setdefault(name, []).append((threads, rate))
     return curves
-
-
-@contextmanager
-def one_thread(threads: int = 1) -> Iterator[None]:
-    """PyTorch on so many threads inside the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

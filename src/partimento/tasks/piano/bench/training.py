@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from partimento.nn.decoder import Decoder
 from partimento.nn.skew import naive_relative_logits, relative_logits
+from partimento.nn.threads import one_thread
 from partimento.tasks.piano.bench import rivals
-from partimento.tasks.piano.bench.decoding import MISSING, one_thread
+from partimento.tasks.piano.bench.decoding import MISSING
 from partimento.tasks.piano.bench.rivals import Shape
 from partimento.tasks.piano.bench.timing import Job, interleaved, seconds_each
 
