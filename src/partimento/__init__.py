@@ -29,14 +29,17 @@ TWINS: dict[str, str] = {
     "demo": "partimento.chain:demo",
     # judge
     "check": "partimento.music.checking:check",
+    "critique": "partimento.tasks.critique.judge:critique",
     "evaluate_chorale": "partimento.tasks.dispatch:evaluate_chorale",
     "evaluate_piano": "partimento.tasks.piano.evaluate:evaluate_piano",
+    "evaluate_critique": "partimento.tasks.critique.evaluate:evaluate_critique",
     "evaluate_continuations": "partimento.tasks.piano.continuations:evaluate_continuations",
     "bench_piano": "partimento.tasks.piano.bench.run:bench_piano",
     # train
     "train": "partimento.tasks.dispatch:train",
     "compare": "partimento.tasks.dispatch:compare",
     # inspect
+    "inspect_critique": "partimento.tasks.critique.diagnostics:inspect_critique",
     "inspect_attention": "partimento.tasks.chorale.inspect:inspect_attention",
     "inspect_probs": "partimento.tasks.chorale.inspect:inspect_probs",
     "inspect_diff": "partimento.tasks.chorale.inspect:inspect_diff",

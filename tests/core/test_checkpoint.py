@@ -12,6 +12,7 @@ from partimento.core.checkpoint import (
     FORMAT_VERSION,
     Card,
     CheckpointMeta,
+    load_arrays,
     load_checkpoint,
     read_meta,
     resolve_weights,
@@ -161,3 +162,22 @@ def test_every_shipped_checkpoint_has_a_full_card():
         assert meta.card.licence
         assert meta.card.parameters > 0
         json.dumps(meta.model_dump(mode="json"), allow_nan=False)
+
+
+def test_arrays_are_the_tensors_and_other_numbers_are_refused(tmp_path):
+    path = tmp_path / "a.safetensors"
+    tensors = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(2, dtype=torch.float64)}
+    save_checkpoint(path, tensors, make_meta())
+    arrays, meta = load_arrays(path)
+    assert meta == make_meta()
+    assert all((arrays[name] == tensors[name].numpy()).all() for name in tensors)
+    save_checkpoint(path, {"a": torch.ones(2, dtype=torch.bfloat16)}, make_meta())
+    with pytest.raises(InputFileError, match="damaged"):
+        load_arrays(path)
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path):
+    files = [tmp_path / f"{k}.safetensors" for k in range(12)]
+    for path in files:
+        save_checkpoint(path, {"a": torch.ones(2), "b": torch.zeros(3)}, make_meta())
+    assert len({path.read_bytes() for path in files}) == 1

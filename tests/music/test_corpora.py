@@ -63,7 +63,7 @@ def save(tmp_path, content, name="data.json"):
 def test_table_is_complete(home):
     rows = corpora.corpus_table()
     names = [r["name"] for r in rows]
-    assert names == ["chorales", "openhymnal", "js_fakes", "asap", "mutopia"]
+    assert names == ["chorales", "openhymnal", "js_fakes", "asap", "mutopia", "percepiano"]
     for row in rows[:3]:
         assert len(row["sha256"]) == 64 and row["size_bytes"] > 0
     for row in rows:

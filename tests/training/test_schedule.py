@@ -38,8 +38,19 @@ def test_fixed_stays() -> None:
     assert {rates(ScheduleConfig(), s, None).lr_scale for s in range(50)} == {1.0}
 
 
+def test_falls_by_steps_are_those_of_pytorch() -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.5e-5)
+    reference = torch.optim.lr_scheduler.StepLR(optimizer, step_size=30, gamma=0.9)
+    config = ScheduleConfig(kind="step", every=30, factor=0.9)
+    for step in range(100):
+        wanted = optimizer.param_groups[0]["lr"]
+        assert 2.5e-5 * rates(config, step, None).lr_scale == pytest.approx(wanted, rel=1e-12)
+        optimizer.step()
+        reference.step()
+
+
 @given(
-    st.sampled_from(["fixed", "onecycle", "cosine", "inverse_sqrt"]),
+    st.sampled_from(["fixed", "onecycle", "cosine", "inverse_sqrt", "step"]),
     st.integers(1, 500),
     st.integers(0, 600),
     st.integers(0, 50),

@@ -1,4 +1,4 @@
-"""Commands that look into a network: inspect attention, probs, diff."""
+"""Commands that look into a network: inspect attention, probs, diff, critique."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import partimento
 from partimento.cli import options
 from partimento.cli.output import emit
 
-inspect = typer.Typer(help="Look into a network while it reads a score.", no_args_is_help=True)
+inspect = typer.Typer(help="Look into a network while it works.", no_args_is_help=True)
 
 Source = Annotated[
     Path, typer.Argument(help="Four-part score, or a data file: split -> pieces -> frames.")
@@ -63,3 +63,33 @@ def diff(
 ) -> None:
     """Compare the network's prediction with the score, note by note."""
     emit(partimento.inspect_diff(source, weights, out, split=split, piece=piece), json)
+
+
+@inspect.command("critique")
+def critique(
+    weights: Annotated[str, typer.Argument(help="Weights of a critique network, or its run.")],
+    data: Annotated[str, typer.Option(help="Installed corpus, or a folder of its layout.")] = (
+        "percepiano"
+    ),
+    labels: Annotated[
+        str | None, typer.Option(help="JSON file of mean labels; default: in the folder.")
+    ] = None,
+    part: Annotated[
+        str, typer.Option(help="Clips of the fold it learnt from: train, valid, test; or all.")
+    ] = "valid",
+    cache: Annotated[
+        str | None, typer.Option(help="Folder that keeps note features from call to call.")
+    ] = None,
+    seed: options.Seed = 0,
+    device: options.Device = "cpu",
+    json: options.Json = False,
+) -> None:
+    """Attention inside beats and bars, collapse of dimensions, what each level contributes.
+
+    Entropies are measured within the groups, with the temperature that the model applies, for each
+    head, beside the usual wrong way.
+    """
+    report = partimento.inspect_critique(
+        weights, data, labels, part=part, cache=cache, seed=seed, device=device
+    )
+    emit(report, json)

@@ -121,6 +121,76 @@ def evaluate_piano(
     emit(report, json, describe(plain(short)))
 
 
+@evaluate.command("critique")
+def evaluate_critique(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with performances/ and, if there are, score_xml/ and score_midi/. "
+            "With --protocol default: the data set percepiano."
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="JSON file: performance -> 19 mean scores in 0..1.")
+    ] = None,
+    deviation: Annotated[
+        Path | None, typer.Option(help="JSON file: performance -> 19 deviations of its raters.")
+    ] = None,
+    ratings: Annotated[
+        Path | None, typer.Option(help="CSV file with the rows of single raters.")
+    ] = None,
+    weights: options.Weights = "critique-strong",
+    protocol: Annotated[
+        Literal["passage", "performer", "groups", "work"] | None,
+        typer.Option(help="Train models anew, with clips of these held out, and measure them."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many ways to part the clips.")] = 5,
+    contestants: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--contestant",
+            help="What to train: kernel-ridge, extra-trees, strong; repeatable. Default: all.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="Folder for figures and page; a stopped run goes on."),
+    ] = None,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+) -> None:
+    """Measure a critic on labelled clips, or models under a protocol, beside simple predictors.
+
+    R2 is the mean over the 19 dimensions, each over all clips of a test. With --data and --labels
+    the weights are measured on clips that they should not have seen, with or without scores.
+    """
+    with progress_bar(json) as progress:
+        report = partimento.evaluate_critique(
+            data,
+            labels,
+            deviation=deviation,
+            ratings=ratings,
+            weights=weights,
+            protocol=protocol,
+            seeds=seeds,
+            contestants=contestants or None,
+            out=out,
+            seed=seed,
+            progress=progress,
+        )
+    emit(report, json, None if json else _critique_text(report))
+
+
+def _critique_text(report: dict[str, Any]) -> str:
+    """The tables of an evaluation of critics, one under the other."""
+    from partimento.tasks.critique.evaluation_page import printed_tables
+
+    parts = [f"{title}\n{table(rows, tuple(rows[0]))}" for title, rows in printed_tables(report)]
+    kept = ("clips", "passages", "groups", "seeds", "n", "score_match", "interval_share", "files")
+    rest = {name: report[name] for name in kept if name in report}
+    return "\n\n".join([*parts, describe(plain(rest))])
+
+
 @evaluate.command("continuations")
 def evaluate_continuations(
     folder: Annotated[Path, typer.Argument(help="Folder of generated MIDI.")],

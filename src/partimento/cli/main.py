@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import partimento
-from partimento.cli import bench, data, inspect, judge, make, piano, train
+from partimento.cli import bench, critique, data, inspect, judge, make, piano, train
 from partimento.cli.batch import BatchError, error_fields
 from partimento.core.errors import PartimentoError
 
@@ -35,6 +35,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "dream": piano.dream,
     "live": piano.live,
     "check": judge.check,
+    "critique": critique.critique,
     "render": make.render,
     "train": train.train,
     "compare": train.compare,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from partimento.core.plain import plain
+from partimento.core.progress import Progress, progress_bar
 
-Progress = Callable[[int, int, str], None]
+__all__ = ["Progress", "describe", "emit", "note", "progress_bar", "table"]
 
 
 def emit(value: Any, as_json: bool, text: str | None = None) -> None:
@@ -76,38 +76,3 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     lines = ("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in cells)
     return "\n".join(line.rstrip() for line in lines)
-
-
-@contextmanager
-def progress_bar(quiet: bool) -> Iterator[Progress | None]:
-    """A progress callback ``(done, total, label)`` that draws a bar with the time left.
-
-    None where nobody watches: with ``quiet`` or when standard error is no terminal.
-    """
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def report(done: int, total: int, label: str) -> None:
-            bar.update(task, completed=done, total=total or None, description=label)
-
-        yield report

@@ -26,6 +26,7 @@ from partimento.core.limits import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
 FORMAT_VERSION = 1
@@ -80,7 +81,8 @@ def save_checkpoint(path: str | Path, tensors: Mapping[str, Tensor], meta: Check
 
     # clone(): tied weights share memory, which the format refuses.
     owned = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-    header = {"format": "pt", _METADATA_KEY: meta.model_dump_json()}
+    # One key: safetensors writes several in an order that changes from call to call.
+    header = {_METADATA_KEY: meta.model_dump_json()}
     with atomic_path(path) as temporary:
         save_file(owned, temporary, metadata=header)
 
@@ -98,6 +100,22 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], CheckpointMeta
     try:
         return load_file(str(path)), meta
     except (SafetensorError, ValueError, KeyError, OSError) as error:
+        raise InputFileError(f"this checkpoint is damaged ({error})", where=str(path)) from error
+
+
+def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], CheckpointMeta]:
+    """As :func:`load_checkpoint`, but as NumPy arrays and without importing torch.
+
+    Raises InputFileError as :func:`load_checkpoint` does, and for numbers that NumPy does not have
+    (bfloat16).
+    """
+    meta = read_meta(path)
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(str(path)), meta
+    except (SafetensorError, TypeError, ValueError, KeyError, OSError) as error:
         raise InputFileError(f"this checkpoint is damaged ({error})", where=str(path)) from error
 
 

@@ -28,9 +28,15 @@ from partimento.music.corpora_forms import (
     content_sha256,
     recognise,
 )
+from partimento.music.corpora_percepiano import (
+    PERCEPIANO,
+    PERCEPIANO_HOW,
+    add_percepiano,
+    percepiano_row,
+    percepiano_stats,
+)
 from partimento.music.corpora_piano import (
     PIANO_CORPORA,
-    PianoCorpus,
     add_piano_corpus,
     piano_corpus_rows,
     piano_corpus_stats,
@@ -109,9 +115,21 @@ CORPORA: dict[str, Corpus] = {
 def find_corpus(name: str) -> Corpus:
     """The chorale corpus of this name; DataError listing the names where there is none."""
     if name not in CORPORA:
-        known = ", ".join([*CORPORA, *PIANO_CORPORA])
+        known = ", ".join([*CORPORA, *PIANO_CORPORA, PERCEPIANO])
         raise DataError(f"there is no corpus {name[:40]!r}", fix=f"There are: {known}")
     return CORPORA[name]
+
+
+def _is_of_piano(name: str) -> bool:
+    """Whether the corpus comes as a folder that the user has."""
+    return name in PIANO_CORPORA or name == PERCEPIANO
+
+
+def _how(name: str) -> str:
+    """Words after ``partimento data`` that bring a corpus here."""
+    if name == PERCEPIANO:
+        return PERCEPIANO_HOW
+    return (PIANO_CORPORA.get(name) or CORPORA[name]).how
 
 
 def corpus_path(name: str, form: Form | None = None) -> Path:
@@ -141,17 +159,19 @@ def corpus_table() -> list[dict[str, Any]]:
         row.update(files=list(corpus.files.values()), here=here, folder=str(folder))
         row["source"] = corpus.url or f"a file that you have: {corpus.how}"
         rows.append(row)
-    return [*rows, *piano_corpus_rows()]
+    return [*rows, *piano_corpus_rows(), percepiano_row()]
 
 
 def add(name: str, file: str | Path) -> dict[str, Any]:
-    """Check a file's layout and store a copy of it; for the piano corpora, a folder.
+    """Check a file's layout and store a copy of it; for the corpora of piano music, a folder.
 
     The form is told by the content; for ``chorales`` the hymns and the synthetic chorales are
     taken as well and go to their own corpus.  A rich file alone also gives the canonical one.
 
     Raises DataError where the file is missing, too large or no layout of this corpus.
     """
+    if name == PERCEPIANO:
+        return add_percepiano(file)
     if name in PIANO_CORPORA:
         return add_piano_corpus(name, file)
     wanted = find_corpus(name)
@@ -233,8 +253,8 @@ def build(
 
     Raises DataError for another corpus or an unknown id, MissingExtraError without music21.
     """
-    if name in PIANO_CORPORA or find_corpus(name).name != "chorales":
-        how = f"Run partimento data {(PIANO_CORPORA.get(name) or CORPORA[name]).how}"
+    if _is_of_piano(name) or find_corpus(name).name != "chorales":
+        how = f"Run partimento data {_how(name)}"
         raise DataError(f"the corpus {name!r} cannot be built", fix=how)
     records, dropped = build_chorales(ids, progress)
     if not records:
@@ -273,6 +293,8 @@ def stats(name: str) -> dict[str, Any]:
 
     Raises DataError where the corpus is not here or a file no longer is what was stored.
     """
+    if name == PERCEPIANO:
+        return percepiano_stats()
     if name in PIANO_CORPORA:
         return piano_corpus_stats(name)
     corpus = find_corpus(name)
@@ -314,15 +336,16 @@ def fetch(name: str) -> dict[str, Any]:
     """
     import pooch
 
-    corpus = PIANO_CORPORA.get(name) or find_corpus(name)
-    if isinstance(corpus, PianoCorpus) or corpus.url is None:
-        how = f"Run partimento data {corpus.how}"
+    if _is_of_piano(name) or find_corpus(name).url is None:
+        how = f"Run partimento data {_how(name)}"
         raise DataError(f"the corpus {name!r} has no file to download", fix=how)
+    corpus = find_corpus(name)
+    url = str(corpus.url)
     pooch.get_logger().setLevel("WARNING")
     with tempfile.TemporaryDirectory() as folder:
         try:
             file = pooch.retrieve(
-                corpus.url,
+                url,
                 known_hash=None,
                 fname="download.json",
                 path=folder,
@@ -331,18 +354,18 @@ def fetch(name: str) -> dict[str, Any]:
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise DataError(
-                f"the corpus {name!r} could not be downloaded from {corpus.url} ({reason})",
+                f"the corpus {name!r} could not be downloaded from {url} ({reason})",
                 fix=f"Check the connection, or run partimento data {corpus.how}",
             ) from None
         content = read_json(file)
     # The checksum is of the notes, which the file's bytes alone would not let one compare.
-    form = recognise(content, corpus.url)
-    if not _is_known(corpus, form, check_form(content, form, corpus.url)):
+    form = recognise(content, url)
+    if not _is_known(corpus, form, check_form(content, form, url)):
         raise DataError(
-            f"the file at {corpus.url} has other notes than expected and was not stored",
+            f"the file at {url} has other notes than expected and was not stored",
             fix="Download it yourself, look at it, and run partimento data add",
         )
-    return _install(corpus, content, corpus.url, source=corpus.url)
+    return _install(corpus, content, url, source=url)
 
 
 def _download(url: str, output_file: Any, _pooch: object) -> None:

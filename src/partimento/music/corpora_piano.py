@@ -266,8 +266,8 @@ def _index(corpus: PianoCorpus, source: Path) -> bytes:
     """The bytes of the index, from the folder or from an archive in it."""
     if source.is_dir() and (source / corpus.index).is_file():
         return read_limited(source / corpus.index, DATA_BYTES)
-    for archive in _archives(source):
-        for _, data in _members(archive, lambda name: name == corpus.index, DATA_BYTES):
+    for archive in archives(source):
+        for _, data in archive_members(archive, lambda name: name == corpus.index, DATA_BYTES):
             return data
     raise DataError(
         f"there is no {corpus.index} here",
@@ -286,19 +286,20 @@ def _files(source: Path, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
             if inside and (source / name).is_file():
                 left.discard(name)
                 yield name, read_limited(source / name, MIDI_BYTES)
-    for archive in _archives(source):
+    for archive in archives(source):
         if not left:
             return
-        for name, data in _members(archive, left.__contains__, MIDI_BYTES):
+        for name, data in archive_members(archive, left.__contains__, MIDI_BYTES):
             left.discard(name)
             yield name, data
 
 
-def _archives(source: Path) -> list[Path]:
+def archives(source: Path) -> list[Path]:
+    """The archives of a folder; or the one archive that was given."""
     return sorted(source.glob("*.tar.xz")) if source.is_dir() else [source]
 
 
-def _members(
+def archive_members(
     archive: Path, wanted: Callable[[str], bool], limit: int
 ) -> Iterator[tuple[str, bytes]]:
     """Wanted plain files of an archive, read one after the other; nothing is unpacked to disk."""

@@ -35,12 +35,14 @@ class OptimizerConfig(Config):
 class ScheduleConfig(Config):
     """The learning rate over the steps."""
 
-    kind: Literal["fixed", "onecycle", "cosine", "inverse_sqrt"] = Field(
+    kind: Literal["fixed", "onecycle", "cosine", "inverse_sqrt", "step"] = Field(
         "fixed", description="shape"
     )
     warmup_steps: int = Field(
-        0, ge=0, description="linear rise from 0, in steps (fixed, cosine, inverse_sqrt)"
+        0, ge=0, description="linear rise from 0, in steps (fixed, cosine, inverse_sqrt, step)"
     )
+    every: int = Field(3000, ge=1, description="steps between two falls of the rate (step)")
+    factor: float = Field(0.98, gt=0, le=1, description="what each fall multiplies it with (step)")
     bound: float | None = Field(
         None,
         gt=0,
@@ -56,6 +58,8 @@ class ScheduleConfig(Config):
     )
 
 
+UNTIMED = ("fixed", "inverse_sqrt", "step")
+"""Shapes that do not depend on how long the training is."""
 INVERSE_SQRT_BOUND = 3e-3
 """Three times the peak of the first transformer; 2 x width^-0.5, a known slip, is 0.1."""
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from partimento.core.config import Config, apply_overrides, load_yaml
 from partimento.core.errors import ConfigError
 from partimento.core.runs import RunFolder
-from partimento.training.config import TrainingConfig
+from partimento.training.config import UNTIMED, TrainingConfig
 from partimento.training.task import Task
 
 RUNS = Path("runs")
@@ -81,7 +81,7 @@ def _preview(recipe: R, file: str | Path, build: Callable[[R, str | Path], Task]
     from partimento.training.preview import preview_schedule
 
     config = _training(recipe)
-    if config.schedule.kind in ("fixed", "inverse_sqrt"):
+    if config.schedule.kind in UNTIMED:
         return preview_schedule(config)
     if config.schedule.total_steps or config.max_steps:
         return preview_schedule(config)

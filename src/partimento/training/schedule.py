@@ -27,6 +27,8 @@ def rates(config: ScheduleConfig, step: int, total_steps: int | None) -> StepRat
         return StepRates(_warmup(config, step))
     if config.kind == "inverse_sqrt":
         return StepRates(_inverse_sqrt(config, step))
+    if config.kind == "step":
+        return StepRates(_warmup(config, step) * config.factor ** (step // config.every))
     if total_steps is None:
         raise ValueError(f"schedule {config.kind!r} needs the number of steps")
     if config.kind == "cosine":

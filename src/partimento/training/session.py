@@ -16,7 +16,7 @@ from torch import Tensor
 
 from partimento.core.errors import PartimentoError
 from partimento.core.runs import RunFolder
-from partimento.training.config import TrainingConfig
+from partimento.training.config import UNTIMED, TrainingConfig
 from partimento.training.curriculum import Curriculum
 from partimento.training.optim import AveragedWeights, component_gradient_norms
 from partimento.training.progress import ProgressLine
@@ -172,7 +172,7 @@ class FitSession:
     def total_steps(self) -> int | None:
         """Steps that the schedule stretches over; None where its shape needs none."""
         config = self.config
-        if config.schedule.kind in ("fixed", "inverse_sqrt"):
+        if config.schedule.kind in UNTIMED:
             return None
         given = config.schedule.total_steps or config.max_steps
         return given or config.max_epochs * self.steps_in_epoch()

@@ -1,0 +1,1 @@
+"""Critique: a piano performance heard on 19 perceptual dimensions."""

@@ -1,0 +1,105 @@
+"""Train a critique recipe, and compare runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from partimento.core.config import Config, apply_overrides, load_yaml
+from partimento.core.errors import ConfigError
+from partimento.core.progress import progress_bar
+from partimento.tasks.critique.recipe import check_recipe, load_recipe
+from partimento.training.compare import compare_runs, write_comparison
+from partimento.training.launch import launch, recipe_label
+
+if TYPE_CHECKING:
+    from partimento.training.task import Task
+
+COMPARED_CURVES = ("valid_mse", "valid_r2", "valid_r2_human", "train_mse")
+"""Columns of the epoch rows that the comparison page draws."""
+
+
+def train(
+    recipe: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    resume: bool = False,
+    out: str | Path | None = None,
+    time_limit: str | float | None = None,
+    device: str = "cpu",
+    progress: bool | None = None,
+    preview: bool = False,
+) -> dict[str, Any]:
+    """Train what the recipe file says; see :func:`partimento.training.launch.launch`.
+
+    The shipped critic (``kind: strong``) is no training in epochs: it is fitted in a minute or two
+    and takes neither ``resume`` nor ``preview`` nor ``time_limit``.
+    """
+    if _kind(recipe, overrides) == "strong":
+        given = {"--preview": preview, "--time-limit": time_limit is not None, "--resume": resume}
+        return _fit_strong(
+            recipe, overrides, out, progress, [n for n, is_on in given.items() if is_on]
+        )
+    return launch(
+        recipe,
+        overrides,
+        check=check_recipe,
+        build=build_task,
+        resume=resume,
+        out=out,
+        time_limit=time_limit,
+        device=device,
+        progress=progress,
+        preview=preview,
+    )
+
+
+def _kind(recipe: str | Path, overrides: Sequence[str]) -> str:
+    """Which model the recipe is of."""
+    return str(apply_overrides(load_yaml(recipe), overrides).get("kind", "network"))
+
+
+def _fit_strong(
+    recipe: str | Path,
+    overrides: Sequence[str],
+    out: str | Path | None,
+    progress: bool | None,
+    refused: Sequence[str],
+) -> dict[str, Any]:
+    """Fit the shipped critic of a recipe."""
+    from partimento.tasks.critique.strong_recipe import StrongRecipe, train_strong
+
+    if refused:
+        raise ConfigError(
+            "this model is fitted in a minute or two, in one go",
+            where=", ".join(refused),
+            fix="Leave it out",
+        )
+    chosen = load_recipe(recipe, overrides)
+    if not isinstance(chosen, StrongRecipe):
+        raise ValueError(f"no critic for a {type(chosen).__name__}")
+    with progress_bar(progress is False) as bar:
+        return train_strong(chosen, recipe, out=out, progress=bar)
+
+
+def compare(runs: Sequence[str | Path], out: str | Path | None = None) -> dict[str, Any]:
+    """Settings that differ between runs, their curves and best figures.
+
+    With ``out`` also a page with the curves.  Raises DataError for a path that is no run folder.
+    """
+    report = compare_runs(runs)
+    if out is not None:
+        write_comparison(report, out, curves=COMPARED_CURVES)
+        report = {**report, "page": str(out)}
+    return report
+
+
+def build_task(recipe: Config, file: str | Path) -> Task:
+    """The training task that a recipe describes, with its data read."""
+    from partimento.tasks.critique.network_recipe import NetworkRecipe
+    from partimento.tasks.critique.network_task import NetworkTask
+
+    if not isinstance(recipe, NetworkRecipe):
+        raise ValueError(f"no task for a {type(recipe).__name__}")
+    return NetworkTask.from_recipe(recipe, recipe_label(file))
