@@ -5,8 +5,8 @@ Shape suffixes: T positions, D width, E width of a head, R distances.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, cast
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -70,6 +70,9 @@ class DecoderPlan:
     """Rotary tables; None without rotary positions."""
     added_TD: Tensor | None
     """Positions added to the input, if any."""
+    packed: dict[tuple[int, str], Any] = field(default_factory=dict, compare=False, repr=False)
+    """Matrices as a path has packed them, by the layer's identity and the precision: made once for
+    all decoders of this plan."""
 
     @property
     def head_width(self) -> int:

@@ -214,10 +214,14 @@ class NativeDecoder:
         kind = {"none": 0, "layer": 1, "rms": 2}[norm.kind]
         return _Norm(self._keep(norm.weight), self._keep(norm.bias), norm.eps, kind)
 
-    def _matrix(self, plan: MatrixPlan, precision: Precision) -> _Matrix:
-        matrix = NativeMatrix(plan.weight, plan.bias, precision)
-        self._kept.append(matrix)
-        return matrix.structure
+    def _matrix(self, matrix: MatrixPlan, plan: DecoderPlan, precision: Precision) -> _Matrix:
+        """The layer in the kernel's order; packing takes a second for all of a decoder."""
+        key = (id(matrix), precision)
+        if key not in plan.packed:
+            plan.packed[key] = NativeMatrix(matrix.weight, matrix.bias, precision)
+        self._kept.append(plan.packed[key])
+        structure: _Matrix = plan.packed[key].structure
+        return structure
 
     def _layer(
         self, layer: LayerPlan, plan: DecoderPlan, batch: int, capacity: int, precision: Precision
@@ -230,12 +234,16 @@ class NativeDecoder:
         self.caches += [keys, values]
         distance = _Matrix()
         if layer.distance_RE is not None:
-            table = MatrixPlan(layer.distance_RE[:capacity], None)
-            distance = self._matrix(table, self.cache_precision)
+            table = NativeMatrix(layer.distance_RE[:capacity], None, self.cache_precision)
+            self._kept.append(table)
+            distance = table.structure
         return _Layer(
             self._norm(layer.attention_norm),
             self._norm(layer.feedforward_norm),
-            *(self._matrix(m, precision) for m in (layer.qkv, layer.out, layer.up, layer.down)),
+            *(
+                self._matrix(matrix, plan, precision)
+                for matrix in (layer.qkv, layer.out, layer.up, layer.down)
+            ),
             distance,
             keys.data_ptr(),
             values.data_ptr(),

@@ -37,18 +37,19 @@ CONTESTANTS: dict[str, str] = {
     "strong": f"{_HERE}:strong",
 }
 """Name -> ``module:function`` of a contestant."""
+RECIPE = ".yaml"
 PLAIN = ("_mean", "_sd")
 RATES = ("tempo.log_notes_per_sec", "curve.log_tempo", "pedal.sustain_down_share")
 """Statistics of the plain reference: means, deviations and rates, no percentiles or courses."""
 
 
 def known_contestants(names: Sequence[str] | None) -> list[str]:
-    """The names, each once; all for None.
+    """The names, each once; all for None.  Recipes of networks (``.yaml``) stand for themselves.
 
     Raises ConfigError listing the names there are for an unknown one.
     """
     for name in names or ():
-        if name not in CONTESTANTS:
+        if name not in CONTESTANTS and not name.endswith(RECIPE):
             raise ConfigError(
                 f"there is no contestant {name[:40]!r}", fix=f"There are: {', '.join(CONTESTANTS)}"
             )
@@ -56,7 +57,11 @@ def known_contestants(names: Sequence[str] | None) -> list[str]:
 
 
 def contestant(name: str, bench: Bench, table: StatisticsTable) -> Made:
-    """What makes the predictors of a contestant of :data:`CONTESTANTS`."""
+    """What makes the predictors of a contestant of :data:`CONTESTANTS`, or of a recipe."""
+    if name.endswith(RECIPE):
+        from partimento.tasks.critique.network_contestant import network
+
+        return network(name, bench)
     module, _, attribute = CONTESTANTS[name].partition(":")
     made: Made = getattr(import_module(module), attribute)(name, bench, table)
     return made

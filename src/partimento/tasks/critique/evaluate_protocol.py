@@ -59,7 +59,7 @@ def evaluate_protocol(
                 bench.labels,
                 protocol,
                 seeds,
-                name=name,
+                name=Path(name).stem,
                 version=made.version,
                 learns_valid=made.learns_valid,
                 out=out,

@@ -57,6 +57,8 @@ def critique(
     with worker.readers(worker.worker_count(len(clips))) as started:
         # The workers start while the critic is loaded here.
         critic = load_critic(weights)
+        # The workers are still importing: what the critic must solve for is solved meanwhile.
+        critic.predict(critic.typical()[0][None])
         found = worker.read_clips(clips, score is not None, started, progress)
     failed = [
         (clip.performance, one)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from partimento.music.event_grammar import EventGrammar
 from partimento.music.events import EOS, NOTE_OFF, SHIFT, SHIFTS, VELOCITY, TickNotes
+from partimento.nn.decoder_plan import plan_of
 from partimento.nn.decoding import StaticDecoder
 from partimento.nn.quantised import Precision
 from partimento.nn.sampling import Sampling, pick
@@ -37,6 +38,7 @@ class StrongPianoModel:
     def __init__(self, network: StrongPiano) -> None:
         self.network = network.eval()
         self.context = network.config.context
+        self.plan = plan_of(self.network.decoder)
 
     @torch.inference_mode()
     def nats(self, notes: TickNotes) -> np.ndarray:
@@ -114,7 +116,7 @@ class StrongPlayer:
         seed = int(torch.randint(1 << 62, (1,), generator=generator, device=generator.device))
         self.rng = np.random.default_rng(seed)
         self.shades = Sampling(sampling.temperature, None, sampling.top_p)
-        self.decoder = StaticDecoder(network.decoder, batch, capacity, precision=precision)
+        self.decoder = StaticDecoder(model.plan, batch, capacity, precision=precision)
         self.heads = StepHeads(network, self.decoder)
         self.rows = Rows(batch)
         self.grammars = [EventGrammar() for _ in range(batch)]
