@@ -18,7 +18,7 @@ class CardConfig(Config):
     name: str = Field("critique", description="short name of the weights")
     summary: str = Field("", description="one sentence")
     licence: str = Field(
-        "MIT; the performances may descend from MAESTRO, which is CC BY-NC-SA 4.0",
+        "CC-BY-NC-SA-4.0",
         description="licence of the weights",
     )
     trained_on: list[str] = Field(
