@@ -19,23 +19,12 @@ from partimento.core.runs import RunFolder
 from partimento.music.clip_statistics import clip_statistics, read_clip
 from partimento.music.corpora_percepiano import PERCEPIANO, percepiano_dir
 from partimento.music.percepiano import Clip, passage_groups, read_clips, read_labels
+from partimento.tasks.critique.recipe import CardConfig
 from partimento.tasks.critique.strong import StrongCritic
 from partimento.tasks.critique.strong_fit import Effort, Progress, fit_critic
 from partimento.training.launch import fresh_folder, recipe_label
 
 LABELS = "labels_mean.json"
-
-
-class CriticCard(Config):
-    """What the checkpoint tells about itself."""
-
-    name: str = Field("critique", description="short name of the weights")
-    summary: str = Field("", description="one sentence")
-    licence: str = Field("CC-BY-NC-SA-4.0", description="licence of the weights")
-    trained_on: list[str] = Field(
-        default_factory=list, description="each data set with source and licence"
-    )
-    notes: str = Field("", description="limits and known faults")
 
 
 class CriticData(Config):
@@ -50,7 +39,7 @@ class StrongRecipe(Config):
 
     task: Literal["critique"] = Field("critique", description="the slice")
     kind: Literal["strong"] = Field("strong", description="which model")
-    card: CriticCard = CriticCard()
+    card: CardConfig = CardConfig()
     data: CriticData = CriticData()
     seed: int = Field(0, ge=0, description="seed of the small networks")
     steps: int = Field(30, ge=1, description="steps on the kernel's weights")
