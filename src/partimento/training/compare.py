@@ -141,3 +141,17 @@ def _run_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
         for run in report["runs"]
     ]
     return head, body
+
+
+def compare_and_write(
+    runs: Sequence[str | Path], out: str | Path | None, curves: Sequence[str]
+) -> dict[str, Any]:
+    """:func:`compare_runs`, and with ``out`` its page with these ``curves``.
+
+    Raises DataError for a path that is no run folder.
+    """
+    report = compare_runs(runs)
+    if out is not None:
+        write_comparison(report, out, curves=curves)
+        report = {**report, "page": str(out)}
+    return report

@@ -133,3 +133,15 @@ class TrainingConfig(Config):
                 f"the peak rate optimizer.lr = {lr:g} is above schedule.bound = {bound:g}; "
                 "(width x warmup_steps)^-0.5 is the peak of Vaswani et al. 2017"
             )
+
+
+class CardConfig(Config):
+    """What a checkpoint tells about itself; every slice gives its own defaults."""
+
+    name: str = Field(description="short name of the weights")
+    summary: str = Field("", description="one sentence")
+    licence: str = Field("CC-BY-NC-SA-4.0", description="licence of the weights")
+    trained_on: list[str] = Field(
+        default_factory=list, description="each data set with source and licence"
+    )
+    notes: str = Field("", description="limits and known faults")

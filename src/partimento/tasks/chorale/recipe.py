@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from partimento.core.config import Config, apply_overrides, load_yaml, validate_config
 from partimento.core.errors import ConfigError
 from partimento.tasks.chorale.config import SourceConfig
-from partimento.training.config import TrainingConfig
+from partimento.training.config import CardConfig, TrainingConfig
 
 
 class DataConfig(Config):
@@ -29,16 +29,11 @@ class DataConfig(Config):
     )
 
 
-class CardConfig(Config):
+class ChoraleCard(CardConfig):
     """What the checkpoint tells about itself."""
 
     name: str = Field("chorale", description="short name of the weights")
-    summary: str = Field("", description="one sentence")
     licence: str = Field("Apache-2.0", description="licence of the weights")
-    trained_on: list[str] = Field(
-        default_factory=list, description="each data set with source and licence"
-    )
-    notes: str = Field("", description="limits and known faults")
 
 
 class ChoraleRecipe(Config):
@@ -46,7 +41,7 @@ class ChoraleRecipe(Config):
 
     task: Literal["chorale"] = Field("chorale", description="the slice")
     kind: Literal["source", "strong"] = Field("source", description="which network")
-    card: CardConfig = CardConfig()
+    card: ChoraleCard = ChoraleCard()
     model: Config = Field(description="the network")
     data: Config = Field(description="the pieces")
     training: TrainingConfig = TrainingConfig()

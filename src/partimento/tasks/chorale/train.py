@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from partimento.core.checkpoint import Card
 from partimento.tasks.chorale.recipe import ChoraleRecipe, SourceRecipe, check_recipe
-from partimento.training.compare import compare_runs, write_comparison
+from partimento.training.compare import compare_and_write
 from partimento.training.launch import launch, recipe_label
 
 if TYPE_CHECKING:
@@ -46,11 +46,7 @@ def compare(runs: Sequence[str | Path], out: str | Path | None = None) -> dict[s
 
     With ``out`` also a page with the curves.  Raises DataError for a path that is no run folder.
     """
-    report = compare_runs(runs)
-    if out is not None:
-        write_comparison(report, out, curves=COMPARED_CURVES)
-        report = {**report, "page": str(out)}
-    return report
+    return compare_and_write(runs, out, COMPARED_CURVES)
 
 
 COMPARED_CURVES = (

@@ -14,19 +14,17 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from partimento.core.errors import MusicError, PartimentoError
+from partimento.music.alignment import POOR_MATCH
 from partimento.music.performance import Performance, read_performance
+from partimento.music.performance_statistics import LEAST_NOTES
 from partimento.tasks.critique.interface import ClipFiles, Features
 
 LONGEST_SEC = 600.0
 """A longer file is refused: the critics learnt from passages of 4 to 16 bars."""
 LONG_SEC = 90.0
 """From here on the user is told that the passage is longer than any that was learnt from."""
-FEWEST_NOTES = 8
-"""Less is no passage of which tempo, balance or drama could be heard."""
 OTHER_PIECE = 0.5
 """Share of score notes found in the performance below which the score is of another piece."""
-POOR_MATCH = 0.7
-"""Below this share the score is of no use; the scores of the archive match at 0.97 and more."""
 
 
 @runtime_checkable
@@ -101,12 +99,12 @@ def _check(performance: Performance, path: Path) -> None:
             where=where,
             fix="Give the MIDI of a piano performance",
         )
-    if len(performance) < FEWEST_NOTES:
+    if len(performance) < LEAST_NOTES:
         count = "no note" if len(performance) == 0 else f"only {len(performance)} notes"
         raise MusicError(
             f"this file holds {count}, too little to judge how it is played",
             where=where,
-            fix=f"Give a passage of some bars, {FEWEST_NOTES} notes at least",
+            fix=f"Give a passage of some bars, {LEAST_NOTES} notes at least",
         )
     if performance.seconds > LONGEST_SEC:
         raise MusicError(

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from partimento.core.config import Config
 from partimento.tasks.critique.config import NetworkConfig
 from partimento.tasks.critique.data import ClipDataConfig
-from partimento.tasks.critique.recipe import CardConfig
+from partimento.tasks.critique.recipe import CritiqueCard
 from partimento.training.config import TrainingConfig
 
 
@@ -35,7 +35,7 @@ class NetworkRecipe(Config):
 
     task: Literal["critique"] = Field("critique", description="the slice")
     kind: Literal["network"] = Field("network", description="which kind of model")
-    card: CardConfig = CardConfig()
+    card: CritiqueCard = CritiqueCard()
     model: NetworkConfig = NetworkConfig()
     data: ClipDataConfig = ClipDataConfig()
     attention: AttentionConfig = AttentionConfig()

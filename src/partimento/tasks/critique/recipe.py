@@ -10,21 +10,13 @@ from pydantic import Field
 
 from partimento.core.config import Config, apply_overrides, load_yaml, validate_config
 from partimento.core.errors import ConfigError
+from partimento.training.config import CardConfig
 
 
-class CardConfig(Config):
+class CritiqueCard(CardConfig):
     """What the checkpoint tells about itself."""
 
     name: str = Field("critique", description="short name of the weights")
-    summary: str = Field("", description="one sentence")
-    licence: str = Field(
-        "CC-BY-NC-SA-4.0",
-        description="licence of the weights",
-    )
-    trained_on: list[str] = Field(
-        default_factory=list, description="each data set with source and licence"
-    )
-    notes: str = Field("", description="limits and known faults")
 
 
 def recipe_class(kind: str) -> type[Config]:

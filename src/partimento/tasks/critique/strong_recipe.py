@@ -19,7 +19,7 @@ from partimento.core.runs import RunFolder
 from partimento.music.clip_statistics import clip_statistics, read_clip
 from partimento.music.corpora_percepiano import PERCEPIANO, percepiano_dir
 from partimento.music.percepiano import Clip, passage_groups, read_clips, read_labels
-from partimento.tasks.critique.recipe import CardConfig
+from partimento.tasks.critique.recipe import CritiqueCard
 from partimento.tasks.critique.strong import StrongCritic
 from partimento.tasks.critique.strong_fit import Effort, Progress, fit_critic
 from partimento.training.launch import fresh_folder, recipe_label
@@ -39,7 +39,7 @@ class StrongRecipe(Config):
 
     task: Literal["critique"] = Field("critique", description="the slice")
     kind: Literal["strong"] = Field("strong", description="which model")
-    card: CardConfig = CardConfig()
+    card: CritiqueCard = CritiqueCard()
     data: CriticData = CriticData()
     seed: int = Field(0, ge=0, description="seed of the small networks")
     steps: int = Field(30, ge=1, description="steps on the kernel's weights")

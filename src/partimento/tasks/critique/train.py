@@ -10,7 +10,7 @@ from partimento.core.config import Config, apply_overrides, load_yaml
 from partimento.core.errors import ConfigError
 from partimento.core.progress import progress_bar
 from partimento.tasks.critique.recipe import check_recipe, load_recipe
-from partimento.training.compare import compare_runs, write_comparison
+from partimento.training.compare import compare_and_write
 from partimento.training.launch import launch, recipe_label
 
 if TYPE_CHECKING:
@@ -88,11 +88,7 @@ def compare(runs: Sequence[str | Path], out: str | Path | None = None) -> dict[s
 
     With ``out`` also a page with the curves.  Raises DataError for a path that is no run folder.
     """
-    report = compare_runs(runs)
-    if out is not None:
-        write_comparison(report, out, curves=COMPARED_CURVES)
-        report = {**report, "page": str(out)}
-    return report
+    return compare_and_write(runs, out, COMPARED_CURVES)
 
 
 def build_task(recipe: Config, file: str | Path) -> Task:

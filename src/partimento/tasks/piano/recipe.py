@@ -10,19 +10,13 @@ from pydantic import Field
 
 from partimento.core.config import Config, apply_overrides, load_yaml, validate_config
 from partimento.core.errors import ConfigError
-from partimento.training.config import TrainingConfig
+from partimento.training.config import CardConfig, TrainingConfig
 
 
-class CardConfig(Config):
+class PianoCard(CardConfig):
     """What the checkpoint tells about itself."""
 
     name: str = Field("piano", description="short name of the weights")
-    summary: str = Field("", description="one sentence")
-    licence: str = Field("CC-BY-NC-SA-4.0", description="licence of the weights")
-    trained_on: list[str] = Field(
-        default_factory=list, description="each data set with source and licence"
-    )
-    notes: str = Field("", description="limits and known faults")
 
 
 class PianoRecipe(Config):
@@ -30,7 +24,7 @@ class PianoRecipe(Config):
 
     task: Literal["piano"] = Field("piano", description="the slice")
     kind: Literal["events", "strong"] = Field("events", description="which network")
-    card: CardConfig = CardConfig()
+    card: PianoCard = PianoCard()
     model: Config = Field(description="the network")
     data: Config = Field(description="the performances")
     training: TrainingConfig = TrainingConfig()
