@@ -39,6 +39,7 @@ lint: setup ## style, types, import contracts
 docs: setup ## write docs/commands.md again; build the site where zensical is installed
 	$(BIN)/python docs/generate_commands.py
 	$(BIN)/python docs/generate_critique_features.py
+	$(BIN)/python docs/generate_attributes.py
 	@if test -x $(BIN)/zensical; then $(BIN)/zensical build; \
 	else echo "For the site as well: $(BIN)/python -m pip install -e '.[docs]'"; fi
 

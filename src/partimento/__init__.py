@@ -19,6 +19,9 @@ __version__ = "0.1.0"
 TWINS: dict[str, str] = {
     # make
     "harmonize": "partimento.tasks.chorale.harmonize:harmonize",
+    "compose": "partimento.tasks.text2midi.compose:compose",
+    "parse_text": "partimento.tasks.text2midi.measuring:parse_text",
+    "measure_attributes": "partimento.tasks.text2midi.measuring:measure_attributes",
     "compose_chorale": "partimento.tasks.chorale.harmonize:compose_chorale",
     "continue_piece": "partimento.tasks.piano.generate:continue_piece",
     "infill": "partimento.tasks.piano.infill:infill",
@@ -34,11 +37,14 @@ TWINS: dict[str, str] = {
     "evaluate_piano": "partimento.tasks.piano.evaluate:evaluate_piano",
     "evaluate_critique": "partimento.tasks.critique.evaluate:evaluate_critique",
     "evaluate_continuations": "partimento.tasks.piano.continuations:evaluate_continuations",
+    "evaluate_text2midi": "partimento.tasks.text2midi.evaluate:evaluate_text2midi",
+    "evaluate_pair": "partimento.music.pair_similarity:evaluate_pair",
     "bench_piano": "partimento.tasks.piano.bench.run:bench_piano",
     # train
     "train": "partimento.tasks.dispatch:train",
     "compare": "partimento.tasks.dispatch:compare",
     # inspect
+    "inspect_text2midi": "partimento.tasks.text2midi.source_report:inspect_text2midi",
     "inspect_critique": "partimento.tasks.critique.diagnostics:inspect_critique",
     "inspect_attention": "partimento.tasks.chorale.inspect:inspect_attention",
     "inspect_probs": "partimento.tasks.chorale.inspect:inspect_probs",
@@ -51,6 +57,8 @@ TWINS: dict[str, str] = {
     "fetch_data": "partimento.music.corpora:fetch",
     "data_leaks": "partimento.tasks.piano.works:data_leaks",
     "data_split": "partimento.tasks.piano.works:data_split",
+    "fit_semantic": "partimento.tasks.text2midi.semantic_report:fit_semantic",
+    "explain_semantic": "partimento.tasks.text2midi.semantic_report:explain_semantic",
     "list_models": "partimento.core.models:list_models",
     "show_model": "partimento.core.models:show_model",
     "compare_models": "partimento.tasks.piano.compare_models:compare_models",

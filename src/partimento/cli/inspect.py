@@ -1,9 +1,9 @@
-"""Commands that look into a network: inspect attention, probs, diff, critique."""
+"""Commands that look into a network: inspect attention, probs, diff, critique, text2midi."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -93,3 +93,52 @@ def critique(
         weights, data, labels, part=part, cache=cache, seed=seed, device=device
     )
     emit(report, json)
+
+
+@inspect.command("text2midi")
+def text2midi(
+    weights: Annotated[
+        str, typer.Argument(help="Weights of the source design, such as text2midi-seed.")
+    ],
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="Folder or archive with tunes.json or pieces.json, or JSON training examples."
+        ),
+    ],
+    out: Out = Path("inspect"),
+    part: Annotated[
+        Literal["train", "valid"], typer.Option(help="Side of our split of the data.")
+    ] = "valid",
+    limit: Annotated[
+        int | None, typer.Option(min=2, help="Pieces to measure at most; default: all.")
+    ] = None,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+) -> None:
+    """What one semantic token does: loss by cluster and event, attention to it, swap test."""
+    report = partimento.inspect_text2midi(weights, data, out, part=part, limit=limit, seed=seed)
+    emit(report, json, None if json else _text2midi_text(report))
+
+
+def _text2midi_text(report: dict[str, Any]) -> str:
+    """The swap test and the losses in lines; the page has the tables."""
+    swap, overall = report["swap"], report["overall"]
+    gain, top1 = swap["bits_gain_own_vs_shuffled"], swap["top1"]
+    lines = [
+        f"{swap['pieces']} pieces of {report['data']} ({report['part']}), {report['weights']}",
+        f"nats per token {overall['nats_per_token']['value']:.3f}, "
+        f"perplexity {overall['perplexity']:.2f}",
+        f"own against another piece's token: {gain['bits']:.2f} bits a piece "
+        f"({gain['low']:.2f} to {gain['high']:.2f}) of {swap['bits_per_piece']:.0f}",
+        f"own token explains the piece best: {top1['share']:.3f} "
+        f"({top1['low']:.3f} to {top1['high']:.3f}), chance {swap['chance']:.3f}",
+        *(f"{row['type']}: {row['nats_per_token']:.3f} nats" for row in report["types"]),
+        *(
+            f"{row['token']}: {row['pieces']} pieces, perplexity {row['perplexity']:.2f}"
+            for row in report["clusters"]
+            if row["pieces"]
+        ),
+        *report["files"],
+    ]
+    return "\n".join(lines)

@@ -11,6 +11,7 @@ import partimento
 from partimento.cli import options
 from partimento.cli.batch import run_findings
 from partimento.cli.inputs import expand
+from partimento.cli.judge_text import evaluate_pair
 from partimento.cli.output import describe, emit, progress_bar, table
 from partimento.core.plain import plain
 
@@ -34,6 +35,9 @@ def check(inputs: options.Inputs, json: options.Json = False) -> None:
         return list(partimento.check(file).report())
 
     run_findings(expand(inputs), work, json)
+
+
+evaluate.command("pair")(evaluate_pair)
 
 
 @evaluate.command("chorale")
@@ -187,6 +191,67 @@ def _critique_text(report: dict[str, Any]) -> str:
 
     parts = [f"{title}\n{table(rows, tuple(rows[0]))}" for title, rows in printed_tables(report)]
     kept = ("clips", "passages", "groups", "seeds", "n", "score_match", "interval_share", "files")
+    rest = {name: report[name] for name in kept if name in report}
+    return "\n\n".join([*parts, describe(plain(rest))])
+
+
+@evaluate.command("text2midi")
+def evaluate_text2midi(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder or archive with tunes.json or pieces.json and the MIDI files they name."
+        ),
+    ] = None,
+    weights: options.Weights = "text2midi-strong",
+    generate: Annotated[
+        int | None,
+        typer.Option(min=2, help="Compose this many pieces and measure them instead."),
+    ] = None,
+    bars: Annotated[int, typer.Option(min=2, max=64, help="Length of excerpts and pieces.")] = 16,
+    guidance: Annotated[
+        float, typer.Option(min=0.0, help="Weight of the prompt while composing; 1 is plain.")
+    ] = 1.5,
+    limit: Annotated[
+        int | None, typer.Option(min=2, help="Excerpts to measure at most; default: 200.")
+    ] = None,
+    part: Annotated[
+        Literal["train", "valid"] | None,
+        typer.Option(help="Only this side of our split of the data; default: all of it."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Page to write (.html), figures beside it.")
+    ] = None,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+) -> None:
+    """Bits that a prompt tells about its music beside shuffled prompts; or music made, measured.
+
+    With --generate: validity, attributes heard beside chance and ceiling, interventions, copies,
+    likeness to real music. What needs real music takes it from --data.
+    """
+    with progress_bar(json) as progress:
+        report = partimento.evaluate_text2midi(
+            data,
+            weights=weights,
+            generate=generate,
+            bars=bars,
+            guidance=guidance,
+            limit=limit,
+            part=part,
+            seed=seed,
+            out=out,
+            progress=progress,
+        )
+    emit(report, json, None if json else _text2midi_text(report))
+
+
+def _text2midi_text(report: dict[str, Any]) -> str:
+    """The tables of an evaluation of text to music, one under the other."""
+    from partimento.tasks.text2midi.evaluation_page import printed_tables
+
+    parts = [f"{title}\n{table(rows, tuple(rows[0]))}" for title, rows in printed_tables(report)]
+    kept = ("n_pieces", "n_excerpts", "limits", "generated", "prompts", "paraphrases", "files")
     rest = {name: report[name] for name in kept if name in report}
     return "\n\n".join([*parts, describe(plain(rest))])
 

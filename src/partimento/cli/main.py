@@ -11,7 +11,18 @@ from typing import Annotated
 import typer
 
 import partimento
-from partimento.cli import bench, critique, data, inspect, judge, make, piano, train
+from partimento.cli import (
+    bench,
+    critique,
+    data,
+    inspect,
+    judge,
+    make,
+    piano,
+    semantic,
+    text2midi,
+    train,
+)
 from partimento.cli.batch import BatchError, error_fields
 from partimento.core.errors import PartimentoError
 
@@ -28,6 +39,9 @@ app = typer.Typer(
 
 _COMMANDS: dict[str, Callable[..., None]] = {
     "harmonize": make.harmonize,
+    "compose": text2midi.compose,
+    "parse": text2midi.parse,
+    "attributes": text2midi.attributes,
     "compose-chorale": make.compose_chorale,
     "continue": piano.continue_,
     "infill": piano.infill,
@@ -48,6 +62,7 @@ _GROUPS: dict[str, typer.Typer] = {
     "data": data.data,
     "models": data.models,
     "tokens": data.tokens,
+    "semantic": semantic.semantic,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import wave
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -102,32 +102,58 @@ def render_notes(
     0 the sound is dry and silent after each release.  Raises ValueError for times that are negative
     or not finite, MusicError for more than 20 minutes.
     """
+    return render_parts([(table, timbre)], sample_rate, room=room)
+
+
+def render_parts(
+    parts: Sequence[tuple[np.ndarray, str]],
+    sample_rate: int = 44100,
+    *,
+    room: float | int = 0.12,
+) -> np.ndarray:
+    """Note tables, each with the timbre that plays it, together as stereo sound.
+
+    Shape, level and errors as :func:`render_notes`; names of timbres are
+    :data:`partimento.render.tones.TIMBRES`.
+    """
+    end_sec = 0.0
+    for table, _ in parts:
+        _check_times(table)
+        if len(table):
+            end_sec = max(end_sec, float((table["onset_sec"] + table["duration_sec"]).max()))
+    _check_length(end_sec, sum(float(table["duration_sec"].sum()) for table, _ in parts))
+    longest_release = max((release_sec(21, timbre) for _, timbre in parts), default=0.0)
+    total_sec = _LEAD_IN_SEC + end_sec + _RELEASE_TIMES * longest_release + ROOM_TAIL_SEC
+    dry = np.zeros((2, round(total_sec * sample_rate) + 1), dtype=np.float32)
+    for table, timbre in parts:
+        _add_notes(dry, table, sample_rate, timbre)
+    wet = add_room(dry, sample_rate, room) if room > 0 else dry
+    return _finish(wet, sample_rate)
+
+
+def _check_times(table: np.ndarray) -> None:
     onset, duration = table["onset_sec"], table["duration_sec"]
     if not (np.isfinite(onset).all() and np.isfinite(duration).all()):
         raise ValueError("onset_sec and duration_sec must be finite")
     if len(table) and (onset.min() < 0 or duration.min() < 0):
         raise ValueError("onset_sec and duration_sec must not be negative")
-    end_sec = float((onset + duration).max()) if len(table) else 0.0
+
+
+def _check_length(end_sec: float, sounding_sec: float) -> None:
     if end_sec > MAX_SOUND_SEC:
         raise MusicError(
             f"the piece lasts {end_sec / 60:.0f} minutes, more than {MAX_SOUND_SEC / 60:.0f}",
             fix="Render a part of it or use a faster tempo",
         )
-    if float(duration.sum()) > MAX_SOUNDING_SEC:
+    if sounding_sec > MAX_SOUNDING_SEC:
         raise MusicError(
-            f"the notes sound for {duration.sum() / 3600:.0f} hours in all, which is too much",
+            f"the notes sound for {sounding_sec / 3600:.0f} hours in all, which is too much",
             fix="Render fewer parts or a shorter passage",
         )
-    dry = _mix(table, end_sec, sample_rate, timbre)
-    wet = add_room(dry, sample_rate, room) if room > 0 else dry
-    return _finish(wet, sample_rate)
 
 
-def _mix(table: np.ndarray, end_sec: float, sample_rate: int, timbre: str) -> np.ndarray:
-    """All notes added up, float32 of shape (2, samples)."""
-    longest_release = _RELEASE_TIMES * release_sec(21, timbre)
-    total_sec = _LEAD_IN_SEC + end_sec + longest_release + ROOM_TAIL_SEC
-    mix = np.zeros((2, round(total_sec * sample_rate) + 1), dtype=np.float32)
+def _add_notes(mix: np.ndarray, table: np.ndarray, sample_rate: int, timbre: str) -> None:
+    """Add all notes of a table to a mix, float32 of shape (2, samples)."""
     lengths = _table_lengths(table, sample_rate, timbre)
     for row in table:
         midi, layer = int(row["midi"]), velocity_layer(int(row["velocity"]))
@@ -142,7 +168,6 @@ def _mix(table: np.ndarray, end_sec: float, sample_rate: int, timbre: str) -> np
         angle = np.pi / 4 + 0.22 * np.clip((midi - 62) / 30.0, -1.0, 1.0)
         mix[0, start : start + len(sound)] += np.float32(gain * np.cos(angle)) * sound
         mix[1, start : start + len(sound)] += np.float32(gain * np.sin(angle)) * sound
-    return mix
 
 
 def _table_lengths(table: np.ndarray, sample_rate: int, timbre: str) -> dict[tuple[int, int], int]:

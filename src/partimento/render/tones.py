@@ -1,4 +1,4 @@
-"""Single tones as sums of damped sinusoids: a piano, an organ and a choir-like timbre.
+"""Single tones as sums of damped sinusoids: a piano, an organ, a choir, and further timbres.
 
 A struck string rings in modes, each ``amplitude * exp(-decay * t) * sin(2 pi f t + phase)``.
 :func:`tone` sums the modes of one key with one matrix product: with the time written as block
@@ -13,34 +13,17 @@ strings" (JASA 62, 1977).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
-TIMBRES = ("piano", "organ", "choir")
-VELOCITY_LAYERS = 12
+from partimento.render.timbres import MORE, VELOCITY_LAYERS, Modes, midi_to_hz
+
+TIMBRES = ("piano", "organ", "choir", *MORE)
 _BLOCK = 512
 _LEVEL_WINDOW_SEC = 0.4
 _MAX_PARTIALS = 48
-
-
-@dataclass(frozen=True)
-class Modes:
-    """Damped sinusoids of one tone; all arrays have shape (M,).
-
-    ``frequency_hz``, ``amplitude`` (linear), ``decay_per_sec``, ``phase_rad`` (0: starts at zero).
-    """
-
-    frequency_hz: np.ndarray
-    amplitude: np.ndarray
-    decay_per_sec: np.ndarray
-    phase_rad: np.ndarray
-
-
-def midi_to_hz(midi: float | int) -> float:
-    """Equal temperament with A4 = MIDI 69 = 440 Hz."""
-    return float(440.0 * 2.0 ** ((midi - 69.0) / 12.0))
 
 
 def velocity_layer(velocity: int) -> int:
@@ -52,6 +35,8 @@ def attack_sec(midi: int, timbre: str) -> float:
     """Length of the raised-cosine onset."""
     if timbre == "piano":
         return float(np.interp(midi, [21, 60, 108], [0.006, 0.003, 0.0015]))
+    if timbre in MORE:
+        return MORE[timbre].attack_sec
     return 0.025 if timbre == "organ" else 0.09
 
 
@@ -59,6 +44,8 @@ def release_sec(midi: int, timbre: str) -> float:
     """Time constant with which a tone dies after its key is let go."""
     if timbre == "piano":
         return float(np.interp(midi, [21, 60, 108], [0.12, 0.07, 0.05]))
+    if timbre in MORE:
+        return MORE[timbre].release_sec
     return 0.04 if timbre == "organ" else 0.08
 
 
@@ -142,7 +129,12 @@ def tone_modes(midi: int, layer: int, timbre: str, sample_rate: int) -> Modes:
 
     Raises ValueError for an unknown timbre.
     """
-    makers = {"piano": _piano, "organ": _organ, "choir": _choir}
+    makers: dict[str, Callable[[int, int, float], Modes]] = {
+        "piano": _piano,
+        "organ": _organ,
+        "choir": _choir,
+    }
+    makers |= {name: made.modes for name, made in MORE.items()}
     if timbre not in makers:
         raise ValueError(f"timbre {timbre!r} is unknown; choose one of {', '.join(makers)}")
     modes = makers[timbre](midi, layer, sample_rate / 2)

@@ -94,6 +94,12 @@ class TrainingConfig(Config):
     )
     clip: float = Field(1.0, ge=0, description="largest global gradient norm; 0: no clipping")
     validate_every: int = Field(1, ge=1, description="epochs between validations")
+    validate_steps: int | None = Field(
+        None, ge=1, description="validate every so many steps instead, also in mid-epoch"
+    )
+    keep_last: int = Field(
+        0, ge=0, description="weights of the last so many validations kept beside best and last"
+    )
     checkpoint_every: int = Field(200, ge=1, description="steps between resume points")
     log_every: int = Field(50, ge=1, description="steps between lines of metrics.jsonl")
     ema: float = Field(
@@ -119,6 +125,11 @@ class TrainingConfig(Config):
             )
         if self.curriculum.on and self.curriculum.start < self.curriculum.floor:
             raise ValueError("curriculum.start is below curriculum.floor")
+        if self.validate_steps is not None and (self.curriculum.on or self.patience):
+            raise ValueError(
+                "patience and curriculum count epochs: with validate_steps set patience to 0 "
+                "and curriculum.on to false"
+            )
         return self
 
     def _check_peak(self) -> None:

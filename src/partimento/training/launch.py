@@ -14,6 +14,7 @@ from partimento.core.config import Config, apply_overrides, load_yaml
 from partimento.core.errors import ConfigError
 from partimento.core.runs import RunFolder
 from partimento.training.config import UNTIMED, TrainingConfig
+from partimento.training.distributed import World, own_device, own_rank, world
 from partimento.training.task import Task
 
 RUNS = Path("runs")
@@ -44,6 +45,9 @@ def launch(
     ``time_limit`` is seconds or a text such as ``90m``, for this invocation.  With ``preview``
     nothing is trained: the learning rate over the steps comes back.
 
+    Under ``torchrun`` the processes train together, each with its share of the batches of a step;
+    the first one writes the run folder, and all return its summary.
+
     Raises ConfigError for a wrong recipe, override, folder or device, and DataError for data that
     are not there or a run that cannot be resumed.
     """
@@ -51,7 +55,7 @@ def launch(
     seconds = parse_duration(time_limit)
     run: RunFolder | None = None
     if resume:
-        run = RunFolder.open(newest_run(name) if out is None else out)
+        run = _of_rank(newest_run(name) if out is None else Path(out))
         chosen = check(apply_overrides(run.config(), overrides), str(run.path))
     else:
         where = " ".join([str(recipe), *(f"--set {o}" for o in overrides)])
@@ -59,21 +63,38 @@ def launch(
     if preview:
         return _preview(chosen, recipe, build)
     task = build(chosen, recipe)
-    if run is None:
-        run = RunFolder.create(fresh_folder(name) if out is None else out, chosen, sys.argv)
 
     from partimento.training.trainer import fit
 
-    result = fit(
-        task,
-        _training(chosen),
-        run,
-        resume=resume,
-        time_limit_sec=seconds,
-        device=device,
-        progress=progress,
-    )
+    place = own_device(device)
+    with world(place) as processes:
+        if run is None:
+            run = _new_run(
+                fresh_folder(name) if out is None else Path(out), chosen, processes, place
+            )
+        result = fit(
+            task,
+            _training(chosen),
+            run,
+            resume=resume,
+            time_limit_sec=seconds,
+            device=place,
+            progress=progress,
+            world=processes,
+        )
     return {"run": str(run.path), **_plain(asdict(result))}
+
+
+def _of_rank(path: Path) -> RunFolder:
+    """An existing run; only the first process repairs what a crash has left in it."""
+    return RunFolder.open(path) if own_rank() == 0 else RunFolder(path)
+
+
+def _new_run(path: Path, recipe: Config, processes: World, device: str) -> RunFolder:
+    """The new run folder, made by the first process; the others wait for its name."""
+    if processes.first:
+        RunFolder.create(path, recipe, sys.argv)
+    return RunFolder(Path(processes.text_of_first(str(path), device)))
 
 
 def _preview(recipe: R, file: str | Path, build: Callable[[R, str | Path], Task]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,16 +17,20 @@ from partimento.core.errors import PartimentoError
 from partimento.core.runs import RunFolder
 from partimento.training.config import UNTIMED, TrainingConfig
 from partimento.training.curriculum import Curriculum
+from partimento.training.distributed import World
 from partimento.training.optim import AveragedWeights, component_gradient_norms
 from partimento.training.progress import ProgressLine
 from partimento.training.samplers import keyed_rng
 from partimento.training.schedule import StepRates, rates
-from partimento.training.state import Progress, full_disk_explained, load_state, save_state
+from partimento.training.state import Progress, load_state
 from partimento.training.task import Task
+from partimento.training.writer import RunWriter
 
 STATE_FILE = "last.pt"
 LAST_WEIGHTS = "last.safetensors"
 BEST_WEIGHTS = "best.safetensors"
+STOPS = ("", "max_epochs", "patience", "max_steps", "time_limit", "interrupted")
+"""Reasons to stop; where several processes disagree, the later one here counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,15 @@ class FitResult:
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """The batches of one optimiser step, with the place they belong to."""
+    """The batches of one optimiser step, with the place they belong to.
+
+    ``share`` is the weight of each in the step, which other processes may take part in.
+    """
 
     epoch: int
     index: int
     batches: list[Any]
+    share: float = 1.0
 
 
 class FitSession:
@@ -68,20 +75,22 @@ class FitSession:
         *,
         time_limit_sec: float | None = None,
         line: ProgressLine | None = None,
+        world: World | None = None,
     ) -> None:
         self.task, self.config, self.run = task, config, run
+        self.world = world or World()
         self.curriculum = Curriculum(config.curriculum, task.full_length)
         self.progress = Progress(self.curriculum.start())
         self.optimizers: list[torch.optim.Optimizer] = []
         self.averaged: AveragedWeights | None = None
         self.time_limit_sec, self.line = time_limit_sec, line or ProgressLine(quiet=True)
-        self.stop_reason = ""
+        self.stop_reason, self.ending = "", False
         self.last_metrics: dict[str, float] = {}
         self._validated_step = -1
         self._started = time.monotonic()
         self._elapsed_before = 0.0
         self._state: dict[str, Any] | None = None
-        self._events = _event_writer(run.path) if config.tensorboard else None
+        self._writer = RunWriter(run, self.world.first, tensorboard=config.tensorboard)
 
     # -- beginning -------------------------------------------------------------------------
 
@@ -102,7 +111,7 @@ class FitSession:
                 where=str(path),
                 fix="Resume with the configuration that the run was started with",
             ) from error
-        self.run.rewind_metrics("step", self.progress.step)
+        self._writer.rewind(self.progress.step)
 
     def attach(self) -> list[torch.optim.Optimizer]:
         """Build the optimisers and averages; call when the model is on its device."""
@@ -140,16 +149,22 @@ class FitSession:
         batches = self.task.batches(self.progress.epoch, self.length)
         if batches < 1:
             raise PartimentoError("there is nothing to train on: the data give no batch")
-        return math.ceil(batches / self.config.accumulate)
+        return math.ceil(batches / self._step_batches)
+
+    @property
+    def _step_batches(self) -> int:
+        """Batches of one step, of all processes together."""
+        return self.config.accumulate * self.world.size
 
     def work(self) -> Iterator[WorkItem]:
         """The rest of the present epoch."""
         epoch, length = self.progress.epoch, self.length
         count = self.task.batches(epoch, length)
         for index in range(self.progress.index, self.steps_in_epoch()):
-            first = index * self.config.accumulate
-            numbers = range(first, min(first + self.config.accumulate, count))
-            yield WorkItem(epoch, index, [self._batch(epoch, n, length) for n in numbers])
+            first = index * self._step_batches
+            numbers = range(first, min(first + self._step_batches, count))
+            mine = [self._batch(epoch, n, length) for n in self.world.mine(numbers)]
+            yield WorkItem(epoch, index, mine, 1.0 / len(numbers))
 
     def _batch(self, epoch: int, number: int, length: int) -> Any:
         rng = keyed_rng(self.config.seed, "batch", epoch, number)
@@ -159,8 +174,9 @@ class FitSession:
         """Seed the step and set its rates."""
         if (item.epoch, item.index) != (self.progress.epoch, self.progress.index):
             raise RuntimeError("the loop handed out a batch of another step")
-        # Dropout depends on the step alone, so there is no generator state to save.
-        rng = keyed_rng(self.config.seed, "step", self.progress.step)
+        # Dropout depends on step and process alone, so there is no generator state to save.
+        other = () if self.world.first else (self.world.rank,)
+        rng = keyed_rng(self.config.seed, "step", self.progress.step, *other)
         torch.manual_seed(int(rng.integers(2**62)))
         now = rates(self.config.schedule, self.progress.step, self.total_steps())
         for group in self._groups():
@@ -177,8 +193,9 @@ class FitSession:
         given = config.schedule.total_steps or config.max_steps
         return given or config.max_epochs * self.steps_in_epoch()
 
-    def clip_gradients(self) -> float:
-        """Clip to the configured norm; returns the norm before."""
+    def collect_gradients(self) -> float:
+        """Add up those of all processes, clip to the configured norm; returns the norm before."""
+        self.world.add_gradients(self.task.model.parameters())
         limit = self.config.clip or math.inf
         return float(torch.nn.utils.clip_grad_norm_(self.task.model.parameters(), limit))
 
@@ -192,11 +209,17 @@ class FitSession:
             self.averaged.update()
         if progress.step % self.config.log_every == 0 or progress.step == 1:
             self._log_step(logs, gradient_norm)
-        self.line.step(progress, logs.get("loss"), self._time_left())
+        left = _time_left(progress, self.config, self.steps_in_epoch(), self._elapsed())
+        if self.time_limit_sec is not None:
+            left = min(left, self.time_limit_sec - self._seconds())
+        self.line.step(progress, logs.get("loss"), max(0.0, left))
         if self.config.max_steps is not None and progress.step >= self.config.max_steps:
             self.stop_reason = self.stop_reason or "max_steps"
         if self.time_limit_sec is not None and self._seconds() >= self.time_limit_sec:
             self.stop_reason = self.stop_reason or "time_limit"
+        self._agree()
+        if self.config.validate_steps and progress.step % self.config.validate_steps == 0:
+            self._log_validation()
         within = progress.index < self.steps_in_epoch()
         if within and progress.step % self.config.checkpoint_every == 0:
             self.save()
@@ -206,14 +229,13 @@ class FitSession:
 
         Raises PartimentoError when it is NaN or infinite: going on would spoil the weights.
         """
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise PartimentoError(
-                f"the loss became {value} at step {self.progress.step}",
-                where=str(self.run.path),
-                fix="Lower optimizer.lr or clip; the last good checkpoint is kept",
-            )
-        return value
+        return _finite(float(loss.detach()), "loss", self.progress.step, self.run)
+
+    def _log_validation(self) -> None:
+        """Validate in mid-epoch, with a row of its own."""
+        progress = self.progress
+        row = {"kind": "validation", "step": progress.step, "epoch": progress.epoch}
+        self._writer.log({**row, **self.validate(), "elapsed_sec": round(self._elapsed(), 3)})
 
     def _log_step(self, logs: dict[str, float], gradient_norm: float) -> None:
         parts = component_gradient_norms(self.task.model)
@@ -228,7 +250,7 @@ class FitSession:
             **{f"gradient_norm/{name}": value for name, value in parts.items()},
             "elapsed_sec": round(self._elapsed(), 3),
         }
-        self._log(row)
+        self._writer.log(row)
 
     # -- epochs ----------------------------------------------------------------------------
 
@@ -243,7 +265,8 @@ class FitSession:
         row |= {"length": self.length, "stage": progress.curriculum.stage}
         row |= {f"train_{name}": value for name, value in progress.means().items()}
         loss = None
-        if progress.epoch + 1 >= config.max_epochs or (progress.epoch + 1) % every == 0:
+        due = progress.epoch + 1 >= config.max_epochs or (progress.epoch + 1) % every == 0
+        if due and config.validate_steps is None:
             row |= self.validate()
             loss = self.last_metrics[self.task.monitor]
             progress.stopping = progress.stopping.step(
@@ -253,29 +276,25 @@ class FitSession:
         progress.epoch, progress.index = progress.epoch + 1, 0
         progress.sums, progress.counts = {}, {}
         event = progress.curriculum.last_event
-        self._log({**row, "curriculum": event, "elapsed_sec": round(self._elapsed(), 3)})
+        self._writer.log({**row, "curriculum": event, "elapsed_sec": round(self._elapsed(), 3)})
         self.line.epoch(progress, row)
         self.save()
         self.stop_reason = self.already_done() or self.stop_reason
+        self._agree()
 
     def validate(self) -> dict[str, float]:
         """Measure with the averaged weights if there are any, and keep the best weights."""
         with self._shipping_weights():
-            metrics = self.task.validate()
+            metrics = self.world.of_first(self.task.validate(), self._device)
             self.task.model.train()
-            if not math.isfinite(metrics[self.task.monitor]):
-                raise PartimentoError(
-                    f"the validation loss is {metrics[self.task.monitor]}",
-                    where=str(self.run.path),
-                    fix="Lower optimizer.lr; the last good checkpoint is kept",
-                )
+            step = self.progress.step
+            _finite(metrics[self.task.monitor], "validation loss", step, self.run)
             self.last_metrics, self._validated_step = metrics, self.progress.step
             best = self.progress.best.get(self.task.monitor, math.inf)
             if metrics[self.task.monitor] < best:
-                path = self.run.checkpoints / BEST_WEIGHTS
-                with full_disk_explained(path):
-                    self.task.save_weights(path, metrics)
+                self._writer.weights(BEST_WEIGHTS, self.task, metrics)
                 self.progress.best = {**metrics, "epoch": self.progress.epoch}
+            self._writer.numbered(self.progress.step, self.config.keep_last, self.task, metrics)
         return metrics
 
     # -- ending ----------------------------------------------------------------------------
@@ -286,10 +305,9 @@ class FitSession:
         if self.stop_reason != "interrupted" and self._validated_step != progress.step:
             self.validate()
         self.save()
-        last_path = self.run.checkpoints / LAST_WEIGHTS
-        with self._shipping_weights(), full_disk_explained(last_path):
-            self.task.save_weights(last_path, self.last_metrics)
-        self._log(
+        with self._shipping_weights():
+            self._writer.weights(LAST_WEIGHTS, self.task, self.last_metrics)
+        self._writer.log(
             {
                 "kind": "stop",
                 "step": progress.step,
@@ -308,7 +326,7 @@ class FitSession:
             best=progress.best,
             last=self.last_metrics,
             best_weights=best_path if best_path.is_file() else None,
-            last_weights=last_path,
+            last_weights=self.run.checkpoints / LAST_WEIGHTS,
         )
 
     def save(self) -> None:
@@ -321,12 +339,21 @@ class FitSession:
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "averaged": averaged,
         }
-        save_state(self.run.checkpoints / STATE_FILE, state)
+        self._writer.state(STATE_FILE, state)
 
     # -- small helpers ---------------------------------------------------------------------
 
     def _shipping_weights(self) -> Any:
         return self.averaged.applied() if self.averaged is not None else nullcontext()
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.task.model.parameters()).device
+
+    def _agree(self) -> None:
+        """Stop where any process wants to: all of them, after the same step."""
+        agreed = self.world.highest(STOPS.index(self.stop_reason), self._device)
+        self.stop_reason, self.ending = STOPS[agreed], agreed > 0
 
     def _groups(self) -> Sequence[dict[str, Any]]:
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
@@ -339,39 +366,24 @@ class FitSession:
         """Seconds of all invocations together."""
         return self._elapsed_before + self._seconds()
 
-    def _time_left(self) -> float | None:
-        """Seconds until the time limit or the last epoch, whichever is nearer."""
-        progress = self.progress
-        done = progress.epoch + progress.index / self.steps_in_epoch()
-        left = [] if done <= 0 else [self._elapsed() / done * (self.config.max_epochs - done)]
-        if self.config.max_steps is not None:
-            left.append(self._elapsed() / progress.step * (self.config.max_steps - progress.step))
-        if self.time_limit_sec is not None:
-            left.append(self.time_limit_sec - self._seconds())
-        return max(0.0, min(left)) if left else None
 
-    def _log(self, row: dict[str, Any]) -> None:
-        with full_disk_explained(self.run.metrics_path):
-            self.run.log(row)
-        if self._events is not None:
-            for name, value in row.items():
-                if isinstance(value, int | float | np.number):
-                    self._events.add_scalar(f"{row['kind']}/{name}", value, row["step"])
+def _finite(value: float, what: str, step: int, run: RunFolder) -> float:
+    """The value.  Raises PartimentoError when it is none: going on would spoil the weights."""
+    if not math.isfinite(value):
+        raise PartimentoError(
+            f"the {what} became {value} at step {step}",
+            where=str(run.path),
+            fix="Lower optimizer.lr or clip; the last good checkpoint is kept",
+        )
+    return value
 
 
-def _event_writer(folder: Path) -> Any:
-    """A TensorBoard writer.
-
-    Raises MissingExtraError when tensorboard is not installed.
-    """
-    from partimento.core.errors import MissingExtraError
-
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise MissingExtraError(
-            "TensorBoard events need the extra `tensorboard`",
-            where="training.tensorboard",
-            fix="pip install 'partimento[tensorboard]', or set it to false",
-        ) from error
-    return SummaryWriter(str(folder))
+def _time_left(
+    progress: Progress, config: TrainingConfig, steps_in_epoch: int, elapsed: float
+) -> float:
+    """Seconds until the last epoch or step, whichever is nearer, at the pace so far."""
+    done = progress.epoch + progress.index / steps_in_epoch
+    left = [math.inf] if done <= 0 else [elapsed / done * (config.max_epochs - done)]
+    if config.max_steps is not None:
+        left.append(elapsed / progress.step * (config.max_steps - progress.step))
+    return min(left)

@@ -22,6 +22,7 @@ from partimento.core.errors import MissingExtraError
 from partimento.core.runs import RunFolder
 from partimento.nn.device import checked_device
 from partimento.training.config import TrainingConfig
+from partimento.training.distributed import World
 from partimento.training.progress import ProgressLine
 from partimento.training.session import FitResult, FitSession, WorkItem
 from partimento.training.task import Task
@@ -43,20 +44,26 @@ def fit(
     time_limit_sec: float | None = None,
     device: str = "cpu",
     progress: bool | None = None,
+    world: World | None = None,
 ) -> FitResult:
     """Train ``task`` until it is done, stopped or out of time.
 
     ``time_limit_sec`` counts this invocation only.  ``progress`` None draws a line when a
     terminal is there to see it.  SIGTERM and Ctrl-C end the training after the present step with
-    a resume point; a second Ctrl-C stops at once.
+    a resume point; a second Ctrl-C stops at once.  ``world`` are the processes that train together;
+    only the first of them writes.
 
     Raises ConfigError for a device that is not there, DataError when there is nothing to resume,
     and PartimentoError when the loss is no number or the disk is full.
     """
     accelerator, devices = _placement(device)
+    if world is not None and not world.first:
+        progress = False
     line = ProgressLine(quiet=None if progress is None else not progress, monitor=task.monitor)
     with _quiet_lightning(), _torch_settings(config), line:
-        session = FitSession(task, config, run, time_limit_sec=time_limit_sec, line=line)
+        session = FitSession(
+            task, config, run, time_limit_sec=time_limit_sec, line=line, world=world
+        )
         if resume:
             session.restore()
         session.stop_reason = session.already_done()
@@ -118,22 +125,21 @@ class _Module(lightning.LightningModule):
         logs: dict[str, float] = {}
         for batch in item.batches:
             output = session.task.training_loss(batch)
-            share = 1.0 / len(item.batches)
             values = {**output.logs, "loss": session.check_finite(output.loss)}
             for name, value in values.items():
-                logs[name] = logs.get(name, 0.0) + share * float(value)
-            self.manual_backward(output.loss * share)
-        gradient_norm = session.clip_gradients()
+                logs[name] = logs.get(name, 0.0) + float(value) / len(item.batches)
+            self.manual_backward(output.loss * item.share)
+        gradient_norm = session.collect_gradients()
         wrapped = self.optimizers()
         for handle in wrapped if isinstance(wrapped, list) else [wrapped]:
             handle.step()
         session.end_step(logs, gradient_norm)
-        if session.stop_reason:
+        if session.ending:
             self.trainer.should_stop = True
 
     def on_train_epoch_end(self) -> None:
         self.session.end_epoch()
-        if self.session.stop_reason:
+        if self.session.ending:
             self.trainer.should_stop = True
 
 
