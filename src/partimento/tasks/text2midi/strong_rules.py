@@ -27,8 +27,11 @@ from partimento.tasks.text2midi.vocabulary import TEMPOS, class_tempo
 
 MOST_IN_BAR = 160
 """Notes; then the bar ends.  The fullest bar of the corpora has 139."""
-LEAST_SHARE = 0.04
-"""Share of the notes that every wanted instrument gets; twice what counts as playing at all."""
+LEAST_SHARE = 0.4
+"""Least notes of a wanted instrument in equal shares: in a duo, each plays a fifth of the notes.
+
+Less than this sounds like one player with a guest (at 0.08 one violin of "violin and cello" played
+nearly everything); an equal share would leave no room for accompaniment."""
 _SOLO_NOTES = 12
 _SCALE = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 9, 10, 11)}
 _DURATION = np.array(DURATIONS)
@@ -201,7 +204,7 @@ class Rules:
         tracker = self.tracker
         if tracker.notes < _SOLO_NOTES and 4 * tracker.bar < max(4, tracker.bars):
             return self.band
-        least = max(1.0, LEAST_SHARE * tracker.notes)
+        least = max(1.0, LEAST_SHARE * tracker.notes / len(self.wanted))
         late = [n for n in self.wanted if self.count[n] < least]
         if not late:
             return self.band
