@@ -10,7 +10,16 @@ import partimento
 from partimento.cli.main import app, main
 from partimento.core.errors import MusicError
 
-HEAVY = ("torch", "lightning", "symusic", "verovio", "music21", "scipy", "huggingface_hub")
+HEAVY = (
+    "torch",
+    "lightning",
+    "symusic",
+    "verovio",
+    "music21",
+    "scipy",
+    "huggingface_hub",
+    "soundfile",
+)
 
 TWIN_OF = {
     "harmonize": "harmonize",
@@ -25,6 +34,14 @@ TWIN_OF = {
     "live": "live",
     "check": "check",
     "critique": "critique",
+    "listen": "listen",
+    "cover": "cover",
+    "embed": "embed",
+    "federate": "federate",
+    "bank build": "build_bank",
+    "bank show": "show_bank",
+    "evaluate audio2visual": "evaluate_audio2visual",
+    "bench audio2visual-claims": "bench_claims",
     "render": "export_score",
     "train": "train",
     "compare": "compare",

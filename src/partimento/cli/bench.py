@@ -9,6 +9,7 @@ import typer
 
 import partimento
 from partimento.cli import options
+from partimento.cli.bench_sound import bench_audio2visual_claims
 from partimento.cli.output import emit, progress_bar
 
 bench = typer.Typer(help="Measure speed beside other libraries.", no_args_is_help=True)
@@ -17,6 +18,9 @@ bench = typer.Typer(help="Measure speed beside other libraries.", no_args_is_hel
 @bench.callback()
 def _bench() -> None:
     """Measure speed beside other libraries."""
+
+
+bench.command("audio2visual-claims")(bench_audio2visual_claims)
 
 
 @bench.command("piano")

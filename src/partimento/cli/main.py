@@ -12,14 +12,18 @@ import typer
 
 import partimento
 from partimento.cli import (
+    bank,
     bench,
+    cover,
     critique,
     data,
+    federate,
     inspect,
     judge,
     make,
     piano,
     semantic,
+    sound,
     text2midi,
     train,
 )
@@ -50,9 +54,13 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "live": piano.live,
     "check": judge.check,
     "critique": critique.critique,
+    "listen": sound.listen,
+    "cover": cover.cover,
+    "embed": bank.embed,
     "render": make.render,
     "train": train.train,
     "compare": train.compare,
+    "federate": federate.federate,
     "demo": make.demo,
 }
 _GROUPS: dict[str, typer.Typer] = {
@@ -63,6 +71,7 @@ _GROUPS: dict[str, typer.Typer] = {
     "models": data.models,
     "tokens": data.tokens,
     "semantic": semantic.semantic,
+    "bank": bank.bank,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)

@@ -1,1 +1,1 @@
-"""Layer 3: findings and probes.  Empty so far; the inspections live in the slices."""
+"""Layer 3: findings, and the plain checks that they are made of."""

@@ -39,6 +39,8 @@ def train(
 ) -> dict[str, Any]:
     """Train the model of a recipe; its top-level key ``task`` picks the slice.
 
+    A ``.json`` file without that key is a configuration of the audio-to-visual source.
+
     ``time_limit`` is seconds or a text such as ``90m``; ``progress`` None draws a line when a
     terminal watches.  Returns the summary of the run.  With ``preview`` nothing is trained: the
     learning rate over the steps comes back, with its peak.
@@ -46,6 +48,9 @@ def train(
     Raises ConfigError for a wrong recipe or override.
     """
     task = load_yaml(recipe).get("task")
+    if task is None and Path(recipe).suffix == ".json":
+        # The one source whose configurations are JSON files, with keys of its own and no `task`.
+        task = "audio2visual"
     module = slice_module(task, "train", str(recipe))
     summary: dict[str, Any] = module.train(
         Path(recipe),
