@@ -65,6 +65,11 @@ def _text(report: dict[str, Any]) -> str:
     return "\n".join(
         [
             table(rows, ROUND),
+            *(
+                ["There is no ESC-10 here: these are sounds made by rule, which prove nothing."]
+                if report["data"] != "recordings"
+                else []
+            ),
             f"{report['strategy']} over {report['transport']}: {report['pooled_accuracy']:.4f}, "
             f"centralised {report['centralised_accuracy']:.4f}, ratio {report['ratio']:.3f}",
             f"report: {report['run']}/report.json",

@@ -1,11 +1,12 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from made_sounds import made_sound, write_clips
-from partimento.core.errors import ConfigError, DataError, MissingExtraError
+from partimento.core.errors import ConfigError, DataError, InputFileError, MissingExtraError
 from partimento.music.audio import Sound
 from partimento.tasks.audio2visual import federation_adapter as adapter
 from partimento.tasks.audio2visual.federation import federate
@@ -247,3 +248,13 @@ def test_without_flower_one_sentence_tells_what_to_do(recipe, tmp_path):
         assert not (tmp_path / "run").exists()
     with pytest.raises(ConfigError, match="--simulate"):
         federate(recipe, flower=True)
+
+
+def test_without_recordings_the_recipe_hears_sounds_made_by_rule(tmp_path, monkeypatch):
+    recipe = Path(__file__).parents[3] / "recipes" / "audio2visual" / "fed3.yaml"
+    monkeypatch.chdir(tmp_path)
+    report = federate(recipe, ["rounds=2"], simulate=True, out=tmp_path / "run")
+    assert report["data"] == "sounds made by rule"
+    assert report["pooled_accuracy"] > 0.5
+    with pytest.raises(InputFileError):
+        federate(recipe, ["evaluation.otherwise=stop"], simulate=True, out=tmp_path / "other")

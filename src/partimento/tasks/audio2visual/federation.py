@@ -105,6 +105,7 @@ def _one(
     return {
         "strategy": federation.recipe.strategy,
         "transport": transport,
+        "data": "sounds made by rule" if federation.recipe.evaluation.made else "recordings",
         **_summary(federation, rows, central),
         "text_space_top1": _text_space(federation, weights, *place),
         "rounds": rows,

@@ -26,6 +26,14 @@ class ClipTable(Config):
     csv: str = Field(description="table of the clips: filename, category, fold")
     audio: str = Field(description="folder with the sound files of the table")
     folds: list[int] = Field(min_length=1, description="folds of the table that are used")
+    otherwise: Literal["stop", "made"] = Field(
+        "stop", description="where there is no such table: stop, or hear sounds made by rule"
+    )
+
+    @property
+    def made(self) -> bool:
+        """Whether sounds made by rule stand in for the table."""
+        return self.otherwise == "made" and not Path(self.csv).exists()
 
 
 class NodeConfig(Config):
