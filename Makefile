@@ -45,6 +45,7 @@ docs: setup ## write docs/commands.md again; build the site where zensical is in
 	$(BIN)/python docs/generate_critique_features.py
 	$(BIN)/python docs/generate_attributes.py
 	$(BIN)/python docs/generate_audio2visual_claims.py
+	$(BIN)/python docs/generate_findings.py
 	@if test -x $(BIN)/zensical; then $(BIN)/zensical build; \
 	else echo "For the site as well: $(BIN)/python -m pip install -e '.[docs]'"; fi
 

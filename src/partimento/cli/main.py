@@ -17,12 +17,20 @@ from partimento.cli import (
     cover,
     critique,
     data,
+    doctor,
+    doctor_data,
+    doctor_files,
+    doctor_model,
+    doctor_selftest,
     federate,
     inspect,
+    journal,
     judge,
+    look,
     make,
     piano,
     semantic,
+    song,
     sound,
     text2midi,
     train,
@@ -60,7 +68,9 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "render": make.render,
     "train": train.train,
     "compare": train.compare,
+    "ablate": look.ablate,
     "federate": federate.federate,
+    "song": song.song,
     "demo": make.demo,
 }
 _GROUPS: dict[str, typer.Typer] = {
@@ -72,7 +82,21 @@ _GROUPS: dict[str, typer.Typer] = {
     "tokens": data.tokens,
     "semantic": semantic.semantic,
     "bank": bank.bank,
+    "doctor": doctor.doctor,
+    "journal": journal.journal,
 }
+_DOCTOR: dict[str, Callable[..., None]] = {
+    "data": doctor_data.doctor_data,
+    "model": doctor_model.doctor_model,
+    "config": doctor_files.doctor_config,
+    "report": doctor_files.doctor_report,
+    "self-test": doctor_selftest.self_test,
+    "replay": doctor_selftest.replay,
+    "treat": doctor_selftest.treat,
+}
+inspect.inspect.command("model")(look.inspect_model)
+for _name, _command in _DOCTOR.items():
+    doctor.doctor.command(_name)(_command)
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
 for _name, _group in _GROUPS.items():

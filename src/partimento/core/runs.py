@@ -1,7 +1,7 @@
 """Run folders: everything about a training run as readable text.
 
-``config.yaml``, ``command.txt``, ``environment.json``, ``metrics.jsonl``, ``findings.jsonl``,
-``checkpoints/`` and ``samples/``.
+``config.yaml``, ``command.txt``, ``environment.json``, ``metrics.jsonl``, ``watch.jsonl`` (where
+the doctor watched), ``findings.jsonl``, ``checkpoints/`` and ``samples/``.
 """
 
 from __future__ import annotations
@@ -96,6 +96,11 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def watch_path(self) -> Path:
+        """What a monitor wrote; the file need not be there."""
+        return self.path / "watch.jsonl"
+
+    @property
     def findings_path(self) -> Path:
         """The findings file."""
         return self.path / "findings.jsonl"
@@ -108,13 +113,25 @@ class RunFolder:
         """Append one row to ``metrics.jsonl``; NaN and infinities are written as text."""
         _append(self.metrics_path, row)
 
+    def log_watch(self, row: Mapping[str, Any]) -> None:
+        """Append one row to ``watch.jsonl``."""
+        _append(self.watch_path, row)
+
     def add_finding(self, finding: Mapping[str, Any]) -> None:
         """Append one finding to ``findings.jsonl``."""
         _append(self.findings_path, finding)
 
+    def write_findings(self, findings: Sequence[Mapping[str, Any]]) -> None:
+        """Make these the content of ``findings.jsonl``."""
+        write_atomic(self.findings_path, "".join(_line(finding) for finding in findings))
+
     def read_metrics(self) -> list[dict[str, Any]]:
         """All rows of ``metrics.jsonl`` in order."""
         return read_jsonl(self.metrics_path)
+
+    def read_watch(self) -> list[dict[str, Any]]:
+        """All rows of ``watch.jsonl`` in order; none where nobody watched."""
+        return read_jsonl(self.watch_path)
 
     def read_findings(self) -> list[dict[str, Any]]:
         """All rows of ``findings.jsonl`` in order."""
@@ -125,11 +142,13 @@ class RunFolder:
 
         A run that resumes from step ``last`` computes them again.
         """
-        rows = self.read_metrics()
-        kept = [row for row in rows if row.get(key, -math.inf) <= last]
-        if len(kept) < len(rows):
-            write_atomic(self.metrics_path, "".join(_line(row) for row in kept))
-        return len(rows) - len(kept)
+        return _rewind(self.metrics_path, key, last)
+
+    def rewind_watch(self, step: int) -> int:
+        """The same for ``watch.jsonl``, whose steps are counted before they are taken."""
+        if self.watch_path.is_file():
+            _drop_half_line(self.watch_path)
+        return _rewind(self.watch_path, "step", step - 1)
 
 
 def environment() -> dict[str, Any]:
@@ -178,6 +197,15 @@ def _append(path: Path, row: Mapping[str, Any]) -> None:
     # One write in append mode: rows of two processes never mix within a line.
     with path.open("ab", buffering=0) as stream:
         stream.write(_line(row).encode())
+
+
+def _rewind(path: Path, key: str, last: float) -> int:
+    """Drop the rows whose ``key`` exceeds ``last``; how many."""
+    rows = read_jsonl(path)
+    kept = [row for row in rows if row.get(key, -math.inf) <= last]
+    if len(kept) < len(rows):
+        write_atomic(path, "".join(_line(row) for row in kept))
+    return len(rows) - len(kept)
 
 
 def _line(row: Mapping[str, Any]) -> str:

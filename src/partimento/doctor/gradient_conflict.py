@@ -94,28 +94,39 @@ def gradient_conflict(
     if labels.shape != (len(inputs),) or len(np.unique(labels)) < 2:
         raise ValueError("a conflict needs a label for each input, and two classes")
     real_KW = class_gradients(model, inputs, targets, labels, loss)
-    cosine_KK, *own = _statistics(real_KW)
+    cosine_KK, *own = gradient_statistics(real_KW)
     chance = np.array(
         [
-            _statistics(class_gradients(model, inputs, targets, rng.permutation(labels), loss))[1:]
+            gradient_statistics(
+                class_gradients(model, inputs, targets, rng.permutation(labels), loss)
+            )[1:]
             for _ in range(shuffles)
         ]
     )
-    return _conflict(cosine_KK, np.array(own), chance)
+    return conflict_from(cosine_KK, np.array(own), chance)
 
 
-def _statistics(gradients_KW: np.ndarray) -> tuple[np.ndarray, float, float, float]:
+def gradient_statistics(gradients_KW: np.ndarray) -> tuple[np.ndarray, float, float, float]:
     """Cosine matrix, mean off its diagonal, share harmed by the sum, cancellation."""
-    norm = np.linalg.norm(gradients_KW, axis=1)
-    unit_KW = gradients_KW / np.maximum(norm, 1e-30)[:, None]
-    cosine_KK = unit_KW @ unit_KW.T
-    k, total = len(norm), gradients_KW.sum(0)
+    return gram_statistics(gradients_KW @ gradients_KW.T)
+
+
+def gram_statistics(gram_KK: np.ndarray) -> tuple[np.ndarray, float, float, float]:
+    """The same from the products of each gradient with each."""
+    norm = np.sqrt(np.maximum(np.diag(gram_KK), 0.0))
+    safe = np.maximum(norm, 1e-30)
+    cosine_KK = gram_KK / np.outer(safe, safe)
+    k, total = len(norm), float(np.sqrt(max(float(gram_KK.sum()), 0.0)))
     mean = float((cosine_KK.sum() - np.trace(cosine_KK)) / (k * (k - 1)))
-    harmed = float((unit_KW @ total < 0.0).mean())
-    return cosine_KK, mean, harmed, float(np.linalg.norm(total) / max(float(norm.sum()), 1e-30))
+    harmed = float((gram_KK.sum(1) < 0.0).mean())
+    return cosine_KK, mean, harmed, total / max(float(norm.sum()), 1e-30)
 
 
-def _conflict(cosine_KK: np.ndarray, own: np.ndarray, chance: np.ndarray) -> GradientConflict:
+def conflict_from(cosine_KK: np.ndarray, own: np.ndarray, chance: np.ndarray) -> GradientConflict:
+    """The measured conflict from statistics (without the matrix) of real and of shuffled labels.
+
+    own: (3,); chance: (shuffles, 3).
+    """
     k = len(cosine_KK)
     null = -1.0 / (k - 1)
     cosine, harmed, cancellation = (float(v) for v in own)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import Literal
 from urllib.parse import quote
 
 from partimento.core.files import write_atomic
@@ -105,7 +106,50 @@ class LinkSection:
     text: str = ""
 
 
-Section = TextSection | TableSection | FigureSection | AudioSection | ScoreSection | LinkSection
+@dataclass(frozen=True)
+class Fact:
+    """A term with its text; ``links`` are headings of sections of the same page."""
+
+    term: str
+    text: str
+    links: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class FactsSection:
+    """A list of terms and what is to be said of each."""
+
+    heading: str
+    facts: Sequence[Fact]
+    text: str = ""
+
+
+Mark = Literal["", "severe", "warning", "info"]
+
+
+@dataclass(frozen=True)
+class MixedSection:
+    """Several parts under one heading; a part with a heading of its own shows it, smaller.
+
+    ``mark`` stands as a coloured word before the parts.
+    """
+
+    heading: str
+    parts: Sequence[TextSection | TableSection | FigureSection | FactsSection]
+    mark: Mark = ""
+    text: str = ""
+
+
+Section = (
+    TextSection
+    | TableSection
+    | FigureSection
+    | AudioSection
+    | ScoreSection
+    | LinkSection
+    | FactsSection
+    | MixedSection
+)
 
 
 def score_section(
@@ -151,7 +195,9 @@ def page_html(title: str, sections: Sequence[Section], *, lead: str = "") -> str
     names = {
         s.heading: f"section-{i}" for i, s in enumerate(sections) if isinstance(s, ScoreSection)
     }
-    body = [_section(f"section-{i}", s, names) for i, s in enumerate(sections)]
+    all_names = {s.heading: f"section-{i}" for i, s in enumerate(sections)}
+    places = _Places(names, all_names)
+    body = [_section(f"section-{i}", s, places) for i, s in enumerate(sections)]
     data = [
         _piece(f"section-{i}", s.events)
         for i, s in enumerate(sections)
@@ -170,6 +216,14 @@ def page_html(title: str, sections: Sequence[Section], *, lead: str = "") -> str
         body="\n".join(body),
         data=_json(data),
     )
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Heading -> id in the page: of the scores, and of all sections."""
+
+    scores: dict[str, str]
+    sections: dict[str, str]
 
 
 def _policy(style: str, script: str) -> str:
@@ -220,9 +274,9 @@ def _contents(sections: Sequence[Section]) -> str:
     return f'<nav aria-label="On this page"><ul>{items}</ul></nav>'
 
 
-def _section(name: str, section: Section, scores: dict[str, str]) -> str:
+def _section(name: str, section: Section, places: _Places) -> str:
     heading = f'<h2 id="{name}-heading" dir="auto">{clean_text(section.heading)}</h2>'
-    inside = _inside(name, section, scores)
+    inside = _inside(name, section, places)
     text = getattr(section, "text", "")
     intro = f'<p dir="auto">{clean_text(text)}</p>' if text else ""
     kind = ' class="score"' if isinstance(section, ScoreSection) else ""
@@ -232,10 +286,10 @@ def _section(name: str, section: Section, scores: dict[str, str]) -> str:
     )
 
 
-def _inside(name: str, section: Section, scores: dict[str, str]) -> str:
+def _inside(name: str, section: Section, places: _Places) -> str:
     match section:
         case FigureSection():
-            return _figures(name, section, scores)
+            return _figures(name, section, places)
         case ScoreSection():
             return _score(name, section)
         case AudioSection():
@@ -244,16 +298,20 @@ def _inside(name: str, section: Section, scores: dict[str, str]) -> str:
             return _table(section)
         case LinkSection():
             return _links(section)
+        case FactsSection():
+            return _facts(section, places)
+        case MixedSection():
+            return _mixed(name, section, places)
         case TextSection():
             return "".join(f'<p dir="auto">{clean_text(p)}</p>' for p in section.paragraphs)
 
 
-def _figures(name: str, section: FigureSection, scores: dict[str, str]) -> str:
+def _figures(name: str, section: FigureSection, places: _Places) -> str:
     shown = []
     for i, figure in enumerate(section.figures):
-        if figure.follows and figure.follows not in scores:
+        if figure.follows and figure.follows not in places.scores:
             raise ValueError(f"no score section has the heading {figure.follows!r}")
-        link = f' data-follows="{scores[figure.follows]}"' if figure.follows else ""
+        link = f' data-follows="{places.scores[figure.follows]}"' if figure.follows else ""
         caption = f"<figcaption>{clean_text(figure.caption)}</figcaption>" if figure.caption else ""
         label = clean_text(figure.caption or section.heading)
         shown.append(
@@ -293,6 +351,32 @@ def _links(section: LinkSection) -> str:
             raise ValueError(f"{target!r} is no plain path relative to the page")
         items.append(f'<li><a href="{clean_text(quote(target))}">{clean_text(label)}</a></li>')
     return f"<ul>{''.join(items)}</ul>"
+
+
+def _facts(section: FactsSection, places: _Places) -> str:
+    items = []
+    for fact in section.facts:
+        unknown = [link for link in fact.links if link not in places.sections]
+        if unknown:
+            raise ValueError(f"no section has the heading {unknown[0]!r}")
+        links = ", ".join(
+            f'<a href="#{places.sections[link]}">{clean_text(link)}</a>' for link in fact.links
+        )
+        text = clean_text(fact.text) + (f" \u2192 {links}" if links else "")
+        items.append(f'<dt dir="auto">{clean_text(fact.term)}</dt><dd dir="auto">{text}</dd>')
+    return f'<dl class="facts">{"".join(items)}</dl>'
+
+
+def _mixed(name: str, section: MixedSection, places: _Places) -> str:
+    shown = [f'<p class="mark {section.mark}">{section.mark}</p>'] if section.mark else []
+    for i, part in enumerate(section.parts):
+        if part.heading:
+            shown.append(f'<h3 dir="auto">{clean_text(part.heading)}</h3>')
+        text = getattr(part, "text", "")
+        if text:
+            shown.append(f'<p dir="auto">{clean_text(text)}</p>')
+        shown.append(_inside(f"{name}-{i}", part, places))
+    return "".join(shown)
 
 
 def _table(section: TableSection) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from partimento.music.barpiece import TICKS, BarPiece
+from partimento.music.expression import Played
 from partimento.music.instruments import INSTRUMENTS, OF_PROGRAM
 from partimento.music.score import Score, note_table
 from partimento.render.sound import render_parts
@@ -35,6 +36,18 @@ def piece_parts(piece: BarPiece, max_seconds: float | int = 300.0) -> list[Part]
         piece.pitch,
         piece.velocity,
         piece.instrument,
+        max_seconds,
+    )
+
+
+def played_parts(played: Played, max_seconds: float | int = 300.0) -> list[Part]:
+    """A played piece's notes by instrument, at the times at which they were played."""
+    return _parts(
+        played.onset_sec,
+        played.offset_sec - played.onset_sec,
+        played.piece.pitch,
+        played.velocity,
+        played.piece.instrument,
         max_seconds,
     )
 

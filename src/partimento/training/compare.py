@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from partimento.core.runs import RunFolder
+from partimento.training.differences import Arm, arms_of, band, differences
 
 _MISSING = "-"
 
@@ -16,7 +17,9 @@ def compare_runs(runs: Sequence[str | Path]) -> dict[str, Any]:
 
     ``settings`` maps every dotted name that differs to its values in the order of ``runs``;
     ``runs`` has per run its name, folder, epochs, steps, seconds, why it stopped, and the row of
-    the epoch with the lowest monitored loss; ``curves`` has per run the epoch rows.
+    the epoch with the lowest monitored loss; ``curves`` has per run the epoch rows;
+    ``differences`` has per pair of settings the difference in the monitored loss with its interval
+    (:mod:`partimento.training.differences`); runs that differ in the seed alone count together.
 
     Raises DataError for a path that is no run folder.
     """
@@ -24,6 +27,7 @@ def compare_runs(runs: Sequence[str | Path]) -> dict[str, Any]:
     configs = [flatten(folder.config()) for folder in folders]
     names = _short_names([folder.path for folder in folders])
     rows = [folder.read_metrics() for folder in folders]
+    arms = _arms(names, configs, rows)
     return {
         "settings": differing(configs),
         "runs": [_summary(name, f, r) for name, f, r in zip(names, folders, rows, strict=True)],
@@ -31,7 +35,22 @@ def compare_runs(runs: Sequence[str | Path]) -> dict[str, Any]:
             name: [row for row in r if row.get("kind") == "epoch"]
             for name, r in zip(names, rows, strict=True)
         },
+        "differences": [each.to_dict() for each in differences(arms)],
+        "bands": [band(arm) for arm in arms if len(arm.curves) > 1],
     }
+
+
+def _arms(
+    names: Sequence[str], configs: Sequence[Mapping[str, Any]], rows: Sequence[list[dict[str, Any]]]
+) -> list[Arm]:
+    """Runs of the same settings together; none where they do not monitor the same figure."""
+    epochs = [[row for row in r if row.get("kind") == "epoch"] for r in rows]
+    monitors = {_monitor(each) for each in epochs}
+    if len(monitors) != 1 or "" in monitors:
+        return []
+    monitor = monitors.pop()
+    curves = [[float(row[monitor]) for row in each if monitor in row] for each in epochs]
+    return arms_of(names, configs, curves)
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -97,9 +116,13 @@ def write_comparison(
     from partimento.render.page import Figure, FigureSection, TableSection, write_page
     from partimento.render.plots import lines_svg
 
+    figures = []
+    for number, rows in enumerate(report["bands"], start=1):
+        title = f"the same settings, several seeds ({number})"
+        figures.append(Figure(lines_svg(rows, title=title, x_label="epoch"), title))
+    pairs = [[each["says"]] for each in report["differences"]]
     head = ["setting", *(run["name"] for run in report["runs"])]
     settings = [[name, *map(_cell, values)] for name, values in report["settings"].items()]
-    figures = []
     for curve in curves:
         series = {
             name: [(row["epoch"] + 1, row[curve]) for row in rows if curve in row]
@@ -115,6 +138,7 @@ def write_comparison(
         "Comparison of runs",
         [
             TableSection("Runs", *_run_table(report)),
+            TableSection("Which difference is real", ["monitored loss"], pairs),
             TableSection("Settings that differ", head, settings),
             FigureSection("Curves", figures),
         ],

@@ -102,6 +102,9 @@ class TrainingConfig(Config):
     )
     checkpoint_every: int = Field(200, ge=1, description="steps between resume points")
     log_every: int = Field(50, ge=1, description="steps between lines of metrics.jsonl")
+    watch_every: int = Field(
+        50, ge=0, description="steps between lines of watch.jsonl, for the doctor; 0: never"
+    )
     ema: float = Field(
         0.0, ge=0, lt=1, description="decay of the averaged weights per step; 0: no averaging"
     )

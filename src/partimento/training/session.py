@@ -24,6 +24,7 @@ from partimento.training.samplers import keyed_rng
 from partimento.training.schedule import StepRates, rates
 from partimento.training.state import Progress, load_state
 from partimento.training.task import Task
+from partimento.training.watching import StepWatch
 from partimento.training.writer import RunWriter
 
 STATE_FILE = "last.pt"
@@ -91,6 +92,8 @@ class FitSession:
         self._elapsed_before = 0.0
         self._state: dict[str, Any] | None = None
         self._writer = RunWriter(run, self.world.first, tensorboard=config.tensorboard)
+        # One process watches: the gradients are those of all of them.
+        self._watch = StepWatch(task, self._writer, config.watch_every * self.world.first)
 
     # -- beginning -------------------------------------------------------------------------
 
@@ -183,6 +186,7 @@ class FitSession:
             group["lr"] = group["initial_lr"] * now.lr_scale
             if now.beta1 is not None and "betas" in group:
                 group["betas"] = (now.beta1, group["betas"][1])
+        self._watch.begin(self.progress.step)
         return now
 
     def total_steps(self) -> int | None:
@@ -193,14 +197,19 @@ class FitSession:
         given = config.schedule.total_steps or config.max_steps
         return given or config.max_epochs * self.steps_in_epoch()
 
-    def collect_gradients(self) -> float:
-        """Add up those of all processes, clip to the configured norm; returns the norm before."""
+    def collect_gradients(self, loss: float) -> float:
+        """Add up those of all processes, clip to the configured norm; returns the norm before.
+
+        ``loss`` is for the monitor, which sees the gradients before they are clipped.
+        """
         self.world.add_gradients(self.task.model.parameters())
+        self._watch.backward(loss, self.optimizers)
         limit = self.config.clip or math.inf
         return float(torch.nn.utils.clip_grad_norm_(self.task.model.parameters(), limit))
 
     def end_step(self, logs: dict[str, float], gradient_norm: float) -> None:
         """Count and log a finished step (gradients still in place), and decide about a stop."""
+        self._watch.end()
         progress = self.progress
         progress.index += 1
         progress.step += 1
@@ -224,12 +233,18 @@ class FitSession:
         if within and progress.step % self.config.checkpoint_every == 0:
             self.save()
 
-    def check_finite(self, loss: Tensor) -> float:
+    def check_finite(self, loss: Tensor, batch: Any) -> float:
         """The loss as a number.
 
-        Raises PartimentoError when it is NaN or infinite: going on would spoil the weights.
+        Raises PartimentoError when it is NaN or infinite: going on would spoil the weights.  The
+        monitor's last row then says where it broke.
         """
-        return _finite(float(loss.detach()), "loss", self.progress.step, self.run)
+        value, step = float(loss.detach()), self.progress.step
+        if not math.isfinite(value):
+            row = {"kind": "stop", "step": step, "epoch": self.progress.epoch, "loss": value}
+            self._writer.log({**row, "reason": "not_finite"})
+            self._watch.broke(step, value, batch)
+        return _finite(value, "loss", step, self.run)
 
     def _log_validation(self) -> None:
         """Validate in mid-epoch, with a row of its own."""
@@ -238,19 +253,12 @@ class FitSession:
         self._writer.log({**row, **self.validate(), "elapsed_sec": round(self._elapsed(), 3)})
 
     def _log_step(self, logs: dict[str, float], gradient_norm: float) -> None:
-        parts = component_gradient_norms(self.task.model)
-        row = {
-            "kind": "train",
-            "step": self.progress.step,
-            "epoch": self.progress.epoch,
-            "length": self.length,
-            **logs,
-            "lr": self.optimizers[0].param_groups[0]["lr"],
-            "gradient_norm": gradient_norm,
-            **{f"gradient_norm/{name}": value for name, value in parts.items()},
-            "elapsed_sec": round(self._elapsed(), 3),
-        }
-        self._writer.log(row)
+        progress, rate = self.progress, self.optimizers[0].param_groups[0]["lr"]
+        place = {"step": progress.step, "epoch": progress.epoch, "length": self.length}
+        norms = component_gradient_norms(self.task.model)
+        parts = {f"gradient_norm/{name}": value for name, value in norms.items()}
+        row = {"kind": "train", **place, **logs, "lr": rate, "gradient_norm": gradient_norm}
+        self._writer.log({**row, **parts, "elapsed_sec": round(self._elapsed(), 3)})
 
     # -- epochs ----------------------------------------------------------------------------
 
@@ -307,16 +315,9 @@ class FitSession:
         self.save()
         with self._shipping_weights():
             self._writer.weights(LAST_WEIGHTS, self.task, self.last_metrics)
-        self._writer.log(
-            {
-                "kind": "stop",
-                "step": progress.step,
-                "epoch": progress.epoch,
-                "reason": self.stop_reason,
-                **self.last_metrics,
-                "elapsed_sec": round(self._elapsed(), 3),
-            }
-        )
+        row: dict[str, Any] = {"kind": "stop", "step": progress.step, "epoch": progress.epoch}
+        row |= {"reason": self.stop_reason, **self.last_metrics}
+        self._writer.log({**row, "elapsed_sec": round(self._elapsed(), 3)})
         best_path = self.run.checkpoints / BEST_WEIGHTS
         return FitResult(
             reason=self.stop_reason,

@@ -125,11 +125,11 @@ class _Module(lightning.LightningModule):
         logs: dict[str, float] = {}
         for batch in item.batches:
             output = session.task.training_loss(batch)
-            values = {**output.logs, "loss": session.check_finite(output.loss)}
+            values = {**output.logs, "loss": session.check_finite(output.loss, batch)}
             for name, value in values.items():
                 logs[name] = logs.get(name, 0.0) + float(value) / len(item.batches)
             self.manual_backward(output.loss * item.share)
-        gradient_norm = session.collect_gradients()
+        gradient_norm = session.collect_gradients(logs["loss"])
         wrapped = self.optimizers()
         for handle in wrapped if isinstance(wrapped, list) else [wrapped]:
             handle.step()

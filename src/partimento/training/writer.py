@@ -36,10 +36,17 @@ class RunWriter:
                 if isinstance(value, int | float | np.number):
                     self._events.add_scalar(f"{row['kind']}/{name}", value, row["step"])
 
+    def watch(self, row: Mapping[str, Any] | None) -> None:
+        """One row of the monitor, if there is one."""
+        if self.writes and row is not None:
+            with full_disk_explained(self.run.watch_path):
+                self.run.log_watch(row)
+
     def rewind(self, step: int) -> None:
         """Forget rows after a step."""
         if self.writes:
             self.run.rewind_metrics("step", step)
+            self.run.rewind_watch(step)
 
     def weights(self, name: str, task: Task, metrics: dict[str, float]) -> None:
         """The task's present weights as a file of this name."""

@@ -49,7 +49,7 @@ def performance_html(one: Judged, critic: str, *, sound: bool) -> str:
     """The page of one performance, to read and to hear."""
     sections: list[Section] = [
         TextSection("In short", [one.summary(), *one.caveats(), *one.found.warnings]),
-        FigureSection("Scores", [_radar([one], one.name)], _radar_text([one])),
+        FigureSection("Scores", [radar_figure([one], one.name)], _radar_text([one])),
     ]
     if sound:
         sections.append(_sound("Listen", one))
@@ -94,7 +94,8 @@ def _lead(one: Judged, critic: str) -> str:
     )
 
 
-def _radar(judged: Sequence[Judged], title: str) -> Figure:
+def radar_figure(judged: Sequence[Judged], title: str) -> Figure:
+    """All dimensions of one or several performances."""
     series = {one.name: _readings(one) for one in judged}
     learnt = judged[0].learnt
     low, high = _span(judged)
@@ -251,7 +252,9 @@ def _two(first: Judged, second: Judged) -> list[Section]:
     return [
         TextSection("In short", said),
         FigureSection(
-            "Side by side", [_radar([first, second], "Side by side")], _radar_text([first, second])
+            "Side by side",
+            [radar_figure([first, second], "Side by side")],
+            _radar_text([first, second]),
         ),
         _difference_table(first, second.name),
         _sound(f"Listen: {first.name}", first),
@@ -297,7 +300,7 @@ def _group(group: Sequence[Judged], number: int) -> list[Section]:
     heading = f"Passage {number}: {len(group)} performances"
     sections: list[Section] = []
     if len(group) <= _MOST_LINES:
-        sections.append(FigureSection(heading, [_radar(group, heading)], _radar_text(group)))
+        sections.append(FigureSection(heading, [radar_figure(group, heading)], _radar_text(group)))
         heading = f"Ranks in passage {number}"
     if len(group) <= _WIDE:
         columns = ("dimension", "rank 1 is most", *short_names([one.name for one in group]))

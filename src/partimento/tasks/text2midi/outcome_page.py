@@ -101,7 +101,7 @@ def write_outcome_page(
     path: Path, outcome: Outcome, shown: Sequence[Shown], names: Sequence[str]
 ) -> None:
     """Write the page beside the files that it links to."""
-    sections: list[Section] = [_understood(outcome)]
+    sections: list[Section] = [understood_section(outcome)]
     if outcome.could_not:
         sections.append(TextSection("What could not be done", outcome.could_not))
     for one in shown[:MOST_ON_PAGE]:
@@ -121,7 +121,7 @@ def _lead(outcome: Outcome) -> str:
     return f"{facts['how'].capitalize()}: {pieces}{best}{model}, seed {facts['seed']}."
 
 
-def _understood(outcome: Outcome) -> TableSection:
+def understood_section(outcome: Outcome) -> TableSection:
     """Every attribute: what the text said, what was set, what was asked for in the end."""
     said: dict[str, str] = {}
     for f in outcome.understood.found:
@@ -197,7 +197,7 @@ def _piece(shown: Shown) -> list[Section]:
     else:
         sections.append(TextSection(heading, [text, "There is no note to hear."]))
     if chosen.rows:
-        sections.append(_match(composed))
+        sections.append(match_section(composed))
     return sections
 
 
@@ -220,7 +220,8 @@ def page_wav(sound: np.ndarray) -> bytes:
     return wav_bytes(np.clip(low, -1.0, 1.0), SAMPLE_RATE // 2)
 
 
-def _match(composed: Composed) -> TableSection:
+def match_section(composed: Composed) -> TableSection:
+    """What was asked for beside what was measured."""
     signs = {True: "met", False: "not met", None: "cannot be told"}
     rows = [
         [row.attribute, cell(row.asked), cell(row.measured), signs[row.ok],

@@ -1,8 +1,4 @@
-"""From one input to everything that a user wants to see, hear and read; the demo.
-
-The only module that may know several tasks.  So far: a melody is harmonised, checked, engraved and
-rendered to sound, a piano performance is continued, and one page shows both.
-"""
+"""The chorale and piano demo: a melody harmonised, a performance continued, one page for both."""
 
 from __future__ import annotations
 

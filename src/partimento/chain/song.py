@@ -1,0 +1,269 @@
+"""From a sentence to a piece that is played, judged, engraved, heard and pictured.
+
+Several pieces are composed, each is played by several players, the words judge the pieces and the
+critic judges the players.  Everything that was drawn is in the report, not only what was kept.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from partimento.core.errors import ConfigError
+from partimento.core.files import write_atomic
+from partimento.core.plain import plain
+from partimento.music.attributes import LEVELS
+from partimento.music.expression import Played, Player, draw_player, play
+from partimento.music.musicxml_write import musicxml_text
+from partimento.music.performance_write import write_performance
+from partimento.music.played_write import played_midi
+from partimento.render.piece_sound import played_parts
+from partimento.render.sheet import Engraving
+from partimento.render.sound import render_parts, write_wav
+from partimento.tasks.audio2visual.cover import Cover, cover
+from partimento.tasks.critique.judge import critique
+from partimento.tasks.critique.outcome import Judged
+from partimento.tasks.text2midi.compose import compose
+from partimento.tasks.text2midi.outcome import (
+    SAMPLE_RATE,
+    Composed,
+    Outcome,
+    engraved,
+    sound_levels,
+    written_midi,
+    written_score,
+)
+
+CANDIDATES = 4
+PLAYERS = 3
+CRITIC = "critique-strong"
+JUDGED_BY = "interpretation"
+"""The dimension of the critique that chooses among players: unsatisfactory to convincing."""
+_ALIKE = 0.02
+"""Matches that differ by less are even, and the critic decides."""
+_STEPS = ("compose", "play", "judge", "engrave and render", "picture", "page")
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Take:
+    """One piece played by one player."""
+
+    piece: Composed
+    number: int
+    player: Player
+    played: Played
+    judged: Judged | None = None
+
+    @property
+    def convincing(self) -> float:
+        """The critic's score of the interpretation, 0 to 1; NaN where it says nothing."""
+        if self.judged is None or JUDGED_BY in self.judged.verdict.abstained:
+            return float("nan")
+        return float(self.judged.verdict.mean[_place(JUDGED_BY)])
+
+    @property
+    def name(self) -> str:
+        """Of its performance among all."""
+        return f"{self.piece.stem}-{self.number}"
+
+    def row(self) -> dict[str, Any]:
+        """One line of the report."""
+        return {
+            "take": self.name, "piece": self.piece.stem, "player": self.number,
+            "match": round(self.piece.chosen.score, 4),
+            "convincing": None if np.isnan(self.convincing) else round(self.convincing, 4),
+            "seconds": round(self.played.seconds, 2),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Song:
+    """Everything that came of one sentence; ``best`` was kept."""
+
+    composed: Outcome
+    takes: tuple[Take, ...]
+    best: Take
+    chosen_by: str
+    picture: Cover
+    engraving: Engraving
+    sound: np.ndarray
+    seconds: float = 0.0
+    files: tuple[Path, ...] = ()
+
+    def report(self) -> dict[str, Any]:
+        """Facts for JSON."""
+        return {
+            **self.lasting(),
+            "files": [str(file) for file in self.files],
+            "computing_seconds": round(self.seconds, 2),
+        }
+
+    def lasting(self) -> dict[str, Any]:
+        """The part that is the same whenever it is made."""
+        return {
+            "text": self.composed.understood.text,
+            "asked": self.composed.asked.to_dict(),
+            "forced": list(self.composed.forced),
+            "could_not": list(self.composed.could_not),
+            "chosen": self.best.name,
+            "chosen_by": self.chosen_by,
+            "match": round(self.best.piece.chosen.score, 4),
+            "convincing": self.best.row()["convincing"],
+            "takes": [take.row() for take in self.takes],
+            "match_report": [row.to_dict() for row in self.best.piece.chosen.rows],
+            "sound": sound_levels(self.sound),
+            "picture": self.picture.facts(),
+        }
+
+
+def song(
+    text: str,
+    out: str | Path = "song",
+    *,
+    bars: int | None = None,
+    settings: Mapping[str, str] | Sequence[str] | None = None,
+    candidates: int = CANDIDATES,
+    players: int = PLAYERS,
+    guidance: float | int = 1.5,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Song:
+    """Compose, play, judge, engrave, render and picture what a text says; ``out`` is the folder.
+
+    ``candidates`` pieces are composed and each is played by ``players`` players.  The piece is
+    chosen by how well it matches the words; among pieces that match alike, and among players, the
+    critic's score of the interpretation decides.  The same arguments give the same bytes.
+
+    Raises ConfigError for impossible options and what
+    :func:`partimento.tasks.text2midi.compose.compose` raises.
+    """
+    for name, count, most in (("candidates", candidates, 16), ("players", players, 16)):
+        if not 1 <= count <= most:
+            raise ConfigError(f"{count} is not between 1 and {most}", where=f"--{name}")
+    began = time.perf_counter()
+    tell = _teller(progress)
+    tell(0)
+    composed = compose(
+        text, bars=bars, settings=settings, n=candidates, seed=seed, guidance=guidance
+    )
+    tell(1)
+    takes = _played(composed, players, seed)
+    tell(2)
+    takes = _judged(takes)
+    best, chosen_by = _choose(takes)
+    tell(3)
+    score = written_score(best.piece, composed.title)
+    engraving = engraved(musicxml_text(score))
+    sound = render_parts(played_parts(best.played), SAMPLE_RATE)
+    made = Song(composed, takes, best, chosen_by, _picture(best, seed), engraving, sound)
+    tell(5)
+    files = _save(made, Path(out))
+    tell(6)
+    return replace(made, files=tuple(files), seconds=time.perf_counter() - began)
+
+
+def _teller(progress: Progress | None) -> Callable[[int], None]:
+    def tell(step: int) -> None:
+        if progress is not None:
+            progress(step, len(_STEPS), _STEPS[min(step, len(_STEPS) - 1)])
+
+    return tell
+
+
+def _place(dimension: str) -> int:
+    from partimento.music.dimensions import NAMES
+
+    return NAMES.index(dimension)
+
+
+def _played(composed: Outcome, players: int, seed: int) -> tuple[Take, ...]:
+    """Every piece by every player; players differ, and are the same for all pieces."""
+    takes = []
+    for piece in composed.pieces:
+        if len(piece.piece) == 0:
+            continue
+        for number in range(1, players + 1):
+            rng = np.random.default_rng([seed, piece.number, number])
+            player = draw_player(np.random.default_rng([seed, number]), _energy(composed))
+            takes.append(Take(piece, number, player, play(piece.piece, player, rng)))
+    if not takes:
+        raise ConfigError(
+            "no piece has a note", where=composed.title, fix="Ask for more bars or another seed"
+        )
+    return tuple(takes)
+
+
+def _energy(composed: Outcome) -> float:
+    """0 to 1 from the arousal that was asked for, else the middle."""
+    arousal = composed.asked.arousal
+    return 0.5 if arousal is None else LEVELS["arousal"].index(arousal) / 2
+
+
+def _judged(takes: Sequence[Take]) -> tuple[Take, ...]:
+    """Every take heard by the critic, as if on the piano, for that is what it has learnt."""
+    with TemporaryDirectory() as place:
+        for take in takes:
+            write_performance(take.played.performance(), Path(place) / f"{take.name}.mid")
+        result = critique([str(Path(place) / f"{take.name}.mid") for take in takes], weights=CRITIC)
+    found = {judged.clip.performance.stem: judged for judged in result.judged}
+    return tuple(replace(take, judged=found.get(take.name)) for take in takes)
+
+
+def _choose(takes: Sequence[Take]) -> tuple[Take, str]:
+    """The take to keep and, in words, by what."""
+    top = max(take.piece.chosen.score for take in takes)
+    even = [take for take in takes if take.piece.chosen.score >= top - _ALIKE]
+    pieces = len({take.piece.number for take in even})
+    heard = [take for take in even if not np.isnan(take.convincing)]
+    if not heard:
+        first = max(even, key=lambda take: take.piece.chosen.score)
+        return first, "the match with the words; the critic could not judge these performances"
+    best = max(heard, key=lambda take: (take.convincing, -take.piece.number, -take.number))
+    if pieces == 1:
+        return best, "the piece by its match with the words, the player by the critic"
+    return best, f"the critic, among {pieces} pieces that match the words alike"
+
+
+def _picture(take: Take, seed: int) -> Cover:
+    with TemporaryDirectory() as place:
+        path = Path(place) / "piece.mid"
+        path.write_bytes(written_midi(take.piece, ""))
+        return cover(path, seed=seed)
+
+
+def _save(made: Song, folder: Path) -> list[Path]:
+    """Every file of the kept take, the report, the page."""
+    from partimento.chain.song_page import write_song_page
+    from partimento.tasks.text2midi.outcome import made_folder
+
+    folder = made_folder(folder)
+    best, title = made.best, made.composed.title
+    data: dict[str, bytes | str] = {
+        "score.mid": written_midi(best.piece, title),
+        "score.musicxml": musicxml_text(written_score(best.piece, title)),
+        "score.svg": made.engraving.svg,
+        "performance.mid": played_midi(best.played, title),
+        "cover.png": made.picture.png,
+        "report.json": json.dumps(plain(made.lasting()), indent=2, allow_nan=False) + "\n",
+    }
+    for name, content in data.items():
+        write_atomic(folder / name, content)
+    files = [folder / name for name in data]
+    files.append(write_wav(folder / "performance.wav", made.sound, SAMPLE_RATE))
+    if best.judged is not None:
+        # The critic heard a file of its own that is gone; the kept performance is here.
+        told = {**best.judged.report(CRITIC), "input": "performance.mid"}
+        report = json.dumps(plain(told), indent=2) + "\n"
+        write_atomic(folder / "critique.json", report)
+        files.append(folder / "critique.json")
+    files.append(write_song_page(folder / "index.html", made, [file.name for file in files]))
+    return files
