@@ -21,7 +21,7 @@ STILL_FALLING = 0.1
 LIVE_UPDATE = 2e-4
 VERY_FEW = 80
 """Steps below which a falling rate does not excuse a loss that had not settled."""
-FIXED_ON = "fixed on seeds 100-109 of the fault suite"
+FIXED_ON = "chosen on seeds 100 to 104 of the self-test"
 
 
 def class_batches_check(case: Case) -> Iterator[Finding]:

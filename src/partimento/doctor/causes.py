@@ -13,8 +13,8 @@ from partimento.doctor.finding import Finding, in_order
 
 _NOTHING_LEARNT = (
     "M2.batch", "M3.blind-input", "R2.collapse", "R2.rank", "R9.dead-conditioning",
-    "R11.idle-level", "T1.no-diversity", "T1.worse-than-constant", "T2.input-ignored", "T3.ridge-gap",
-    "R12.calibration", "R12.overconfident", "U1.worse-than-floor",
+    "R11.idle-level", "T1.no-diversity", "T1.worse-than-constant", "T2.input-ignored",
+    "T3.ridge-gap", "R12.calibration", "R12.overconfident", "U1.worse-than-floor",
 )  # fmt: skip
 """What any network shows that is not trained, whatever kept it from it.
 

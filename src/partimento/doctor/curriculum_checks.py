@@ -101,8 +101,19 @@ def absent(case: Case, chosen: Mapping[str, Any]) -> Iterator[Finding]:
         if len(lengths)
         else "the recipe says so; no run was seen",
         remedy=f"set {name} to true",
-        evidence={"settings": dict(chosen), "change": {name: True}},
+        evidence={"settings": dict(chosen), "change": {name: True, **_total_steps(case)}},
     )
+
+
+def _total_steps(case: Case) -> dict[str, int]:
+    """The run's own number of steps for a cycle that needs one, since a curriculum changes it."""
+    settings = flat(case.config)
+    if settings.get("training.schedule.kind") != "onecycle":
+        return {}
+    if settings.get("training.schedule.total_steps") or settings.get("training.max_steps"):
+        return {}
+    steps = [int(row["step"]) for row in case.rows if row.get("step")]
+    return {"training.schedule.total_steps": max(steps)} if steps else {}
 
 
 def _lengths(case: Case) -> np.ndarray:
