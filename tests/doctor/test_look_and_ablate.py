@@ -163,3 +163,19 @@ def test_looking_changes_nothing(trained):
     assert all(torch.equal(value, before[name]) for name, value in state(model).items())
     model.out.weight.grad = None
     model.eval()
+
+
+def test_looking_at_gradients_leaves_batch_statistics_alone():
+    torch.manual_seed(2)
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    batch = {"x": 5.0 + torch.randn(16, 3), "y": torch.randint(2, (16,))}
+    probe = Probe(
+        model=model,
+        batches=[batch],
+        outputs=lambda m, b: m(b["x"]),
+        targets=lambda b: b["y"],
+        loss=lambda m, b: nn.functional.cross_entropy(m(b["x"]), b["y"]),
+    )
+    before = state(model)
+    assert all(norm >= 0 for norm in gradients_by_depth(probe).values())
+    assert all(torch.equal(value, before[name]) for name, value in state(model).items())

@@ -21,6 +21,7 @@ from partimento.render.page import (
     Section,
     TableSection,
     TextSection,
+    page_wav,
     score_section,
     write_page,
 )
@@ -30,7 +31,6 @@ from partimento.tasks.chorale.harmonize import Alternative, Harmonization, harmo
 from partimento.tasks.chorale.loading import DEFAULT_WEIGHTS, load_drawing
 from partimento.tasks.piano.generate import continue_piece
 from partimento.tasks.piano.outcome import Outcome, render_piece, roll_svg
-from partimento.tasks.piano.outcome_page import page_wav
 
 Progress = Callable[[int, int, str], None]
 

@@ -18,7 +18,6 @@ from partimento.tasks.doctoring import model_case
 from partimento.tasks.doctoring_weights import task_of
 
 HEADS, GRADIENTS, CALIBRATION = "heads", "gradients", "calibration"
-LOOKS = (HEADS, GRADIENTS, CALIBRATION)
 
 
 def _case(weights: str | Path, data: str | Path) -> Case:

@@ -26,7 +26,7 @@ from partimento.music.performance_write import write_performance
 from partimento.music.played_write import played_midi
 from partimento.render.piece_sound import played_parts
 from partimento.render.sheet import Engraving
-from partimento.render.sound import render_parts, write_wav
+from partimento.render.sound import render_parts, sound_levels, write_wav
 from partimento.tasks.audio2visual.cover import Cover, cover
 from partimento.tasks.critique.judge import critique
 from partimento.tasks.critique.outcome import Judged
@@ -36,7 +36,6 @@ from partimento.tasks.text2midi.outcome import (
     Composed,
     Outcome,
     engraved,
-    sound_levels,
     written_midi,
     written_score,
 )
@@ -120,7 +119,7 @@ class Song:
             "convincing": self.best.row()["convincing"],
             "takes": [take.row() for take in self.takes],
             "match_report": [row.to_dict() for row in self.best.piece.chosen.rows],
-            "sound": sound_levels(self.sound),
+            "sound": sound_levels(self.sound, SAMPLE_RATE),
             "picture": self.picture.facts(),
         }
 

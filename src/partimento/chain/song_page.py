@@ -19,6 +19,7 @@ from partimento.render.page import (
     Section,
     TableSection,
     TextSection,
+    page_wav,
     write_page,
 )
 from partimento.render.performance_roll import performance_roll_svg
@@ -28,7 +29,6 @@ from partimento.tasks.critique.judge_page import radar_figure
 from partimento.tasks.text2midi.outcome_page import (
     cell,
     match_section,
-    page_wav,
     understood_section,
 )
 

@@ -146,14 +146,21 @@ def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict
     return result
 
 
+def read_values(path: str | Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], str]:
+    """The values of a YAML file with overrides put in, and where they come from, for messages.
+
+    Raises what :func:`load_yaml` and :func:`apply_overrides` raise.
+    """
+    where = " ".join([str(path), *(f"--set {o}" for o in overrides)])
+    return apply_overrides(load_yaml(path), overrides), where
+
+
 def load_config(cls: type[C], path: str | Path, overrides: Sequence[str] = ()) -> C:
     """Read a YAML file, apply the overrides, and check all of it against the schema ``cls``.
 
     Raises ConfigError naming each wrong field, with the closest names for an unknown one.
     """
-    values = apply_overrides(load_yaml(path), overrides)
-    place = " ".join([str(path), *(f"--set {override}" for override in overrides)])
-    return validate_config(cls, values, place)
+    return validate_config(cls, *read_values(path, overrides))
 
 
 def validate_config(cls: type[C], values: Mapping[str, Any], where: str) -> C:

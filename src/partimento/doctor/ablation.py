@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from partimento.doctor.case import Probe
-from partimento.doctor.look import untouched
+from partimento.doctor.probing import undisturbed
 
 _RESAMPLES = 1000
 
@@ -75,7 +75,7 @@ def ablate_probe(probe: Probe, rng: np.random.Generator, drop: Sequence[str] = (
     rows = []
     for name in drop or known:
         if name in probe.levels:
-            with untouched(probe.model), probe.levels[name](probe.model):
+            with undisturbed(probe.model), probe.levels[name](probe.model):
                 without = _losses(probe, lambda batch: batch)
         else:
             without = _losses(probe, _changed(probe, name, rng))
@@ -98,7 +98,7 @@ def _losses(probe: Probe, change: Callable[[Any], Any]) -> np.ndarray:
     """(N,) loss of every example of the probe's batches, after the change."""
     if probe.example_losses is None:
         raise LookupError("the probe cannot tell the examples' losses apart")
-    with torch.no_grad(), untouched(probe.model):
+    with undisturbed(probe.model):
         rows = [probe.example_losses(probe.model, change(batch)) for batch in probe.batches]
     return torch.cat([row.double().reshape(-1) for row in rows]).numpy()
 

@@ -20,8 +20,7 @@ EVEN_SHARE = 0.98
 PEAKED_SHARE = 0.05
 NAIVE_GAP = 0.1
 FLAT_FROM = 2.0
-SHARP_TO = 0.5
-"""Temperatures from which on attention is spread, or up to which it is sharpened, on purpose."""
+"""Temperature from which on attention is spread on purpose."""
 
 UNIFORM = Known(
     code="R1.uniform",

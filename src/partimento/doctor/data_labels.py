@@ -81,21 +81,23 @@ def split_half(rater_labels: Sequence[np.ndarray], rng: np.random.Generator) -> 
         for table in tables:
             order = rng.permutation(len(table))
             cut = len(order) // 2
-            halves.append([_mean(table[order[:cut]]), _mean(table[order[cut:]])])
+            halves.append([mean_of_known(table[order[:cut]]), mean_of_known(table[order[cut:]])])
         both = np.array(halves)
-        found += [_stepped_up(both[:, 0, d], both[:, 1, d]) for d in range(both.shape[2])]
+        found += [stepped_up(both[:, 0, d], both[:, 1, d]) for d in range(both.shape[2])]
     known = [value for value in found if np.isfinite(value)]
     return float(np.mean(known)) if known else float("nan")
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
+def mean_of_known(values: np.ndarray) -> np.ndarray:
+    """Mean (D,) of answers (n, D), each over those that are known; NaN where none is."""
     known = np.isfinite(values)
     count = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _stepped_up(one: np.ndarray, two: np.ndarray) -> float:
+def stepped_up(one: np.ndarray, two: np.ndarray) -> float:
+    """Reliability of the whole from that of two halves (Spearman-Brown); NaN for none."""
     known = np.isfinite(one) & np.isfinite(two)
     if known.sum() < 3 or one[known].std() == 0 or two[known].std() == 0:
         return float("nan")

@@ -5,25 +5,16 @@ Shape suffixes: E examples, N answers (examples, or steps of examples), D number
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
 from partimento.doctor.case import Probe
 from partimento.doctor.probing import undisturbed
 
 MAX_ANSWERS = 40_000
 """Answers that are kept, in the order of the batches: enough for every statistic here."""
-
-
-@contextmanager
-def at_rest(model: nn.Module) -> Iterator[nn.Module]:
-    """The model in evaluation mode without gradients; all is put back afterwards."""
-    with undisturbed(model):
-        yield model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +39,7 @@ def answers(probe: Probe, *, limit: int = MAX_ANSWERS) -> Answers:
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     classes: list[np.ndarray] = []
     seen, kept = 0, 0
-    with at_rest(probe.model):
+    with undisturbed(probe.model):
         for batch in probe.batches:
             outputs, targets = probe.outputs(probe.model, batch), probe.targets(batch)
             mask = None if probe.mask is None else probe.mask(batch)

@@ -7,8 +7,6 @@ Shape suffixes: B batch, H heads, Q queries, K keys, P blocks, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,29 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from partimento.doctor.case import Probe
+from partimento.doctor.probing import undisturbed
 from partimento.nn import tap
 
 _LONGEST = 64
 """Distances beyond are one bin."""
 _TINY = 1e-12
-
-
-@contextmanager
-def untouched(model: nn.Module, training: bool = False) -> Iterator[None]:
-    """Put mode, gradients and random state back at the end, whatever was done inside."""
-    modes = {name: module.training for name, module in model.named_modules()}
-    gradients = [parameter.grad for parameter in model.parameters()]
-    with torch.random.fork_rng():
-        model.train(training)
-        for parameter in model.parameters():
-            parameter.grad = None
-        try:
-            yield
-        finally:
-            for name, module in model.named_modules():
-                module.training = modes[name]
-            for parameter, gradient in zip(model.parameters(), gradients, strict=True):
-                parameter.grad = gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +55,7 @@ def heads(probe: Probe, batches: int = 2) -> list[Head]:
     it has no square map at all.
     """
     found: dict[tuple[str, int], list[Tensor]] = {}
-    with torch.no_grad(), untouched(probe.model):
+    with undisturbed(probe.model):
         for batch in list(probe.batches)[:batches]:
             with tap.listen() as taps:
                 probe.outputs(probe.model, batch)
@@ -123,7 +104,7 @@ def gradients_by_depth(probe: Probe) -> dict[str, float]:
 
     A block is a module that owns parameters itself.
     """
-    with untouched(probe.model, training=True):
+    with undisturbed(probe.model, training=True, gradients=True):
         loss = torch.stack([probe.loss(probe.model, batch) for batch in probe.batches]).mean()
         loss.backward()  # type: ignore[no-untyped-call]
         return {name: _block_norm(block) for name, block in blocks(probe.model)}
@@ -156,7 +137,7 @@ def gradients_by_class(probe: Probe) -> dict[str, Any]:
     if probe.classes is None or probe.part is None:
         raise LookupError("the probe knows no classes of examples")
     sums: dict[int, np.ndarray] = {}
-    with untouched(probe.model):
+    with undisturbed(probe.model, gradients=True):
         for batch in probe.batches:
             classes = np.asarray(probe.classes(batch))
             for value in np.unique(classes):
@@ -192,7 +173,7 @@ def calibration(probe: Probe, bins: int = 10) -> dict[str, Any]:
     is mostly sure does not leave empty.  Only for models of tokens or classes.
     """
     sure, right = [], []
-    with torch.no_grad(), untouched(probe.model):
+    with undisturbed(probe.model):
         for batch in probe.batches:
             probabilities = probe.outputs(probe.model, batch).float().softmax(-1)
             confidence, guess = probabilities.max(-1)

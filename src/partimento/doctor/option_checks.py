@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from partimento.doctor.case import Case, Probe
 from partimento.doctor.checks import Known
 from partimento.doctor.finding import Finding, Severity
-from partimento.doctor.gathered import at_rest
+from partimento.doctor.probing import undisturbed
 from partimento.doctor.recipe_view import Recipe
 from partimento.doctor.settings import flat
 
@@ -98,12 +98,12 @@ def temperature_changes_output(probe: Probe) -> bool:
     owners = temperature_owners(probe.model)
     modules = dict(probe.model.named_modules())
     batch = probe.batches[0]
-    with at_rest(probe.model), _one_seed():
+    with undisturbed(probe.model), _one_seed():
         before = probe.outputs(probe.model, batch).detach().clone()
     try:
         for name, attribute, value in owners:
             setattr(modules[name], attribute, 2.0 * value)
-        with at_rest(probe.model), _one_seed():
+        with undisturbed(probe.model), _one_seed():
             after = probe.outputs(probe.model, batch).detach()
     finally:
         for name, attribute, value in owners:

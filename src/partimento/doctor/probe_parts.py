@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,16 +79,3 @@ def in_batches(
         starts.pop()
     ends = [*starts[1:], len(examples)]
     return [join(examples[start:end]) for start, end in zip(starts, ends, strict=True)]
-
-
-def file_facts(path: Path, meta: Any, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """What ``Case.checkpoint`` holds of one of our checkpoints (``meta`` a CheckpointMeta)."""
-    return {
-        "path": path.name,
-        "size_bytes": path.stat().st_size,
-        "parameters": meta.card.parameters,
-        "model_class": meta.model_class,
-        "config": dict(meta.config),
-        "vocabulary": dict(meta.vocabulary),
-        "tensors": {name: list(tensor.shape) for name, tensor in tensors.items()},
-    }

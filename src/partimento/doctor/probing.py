@@ -23,11 +23,15 @@ RESIZED = 1e-4
 
 
 @contextmanager
-def undisturbed(model: nn.Module, *, training: bool = False) -> Iterator[None]:
+def undisturbed(
+    model: nn.Module, *, training: bool = False, gradients: bool = False
+) -> Iterator[None]:
     """Evaluation (or training) mode without gradients; afterwards everything is as it was.
 
-    Modes of every module, buffers and the random states of torch and numpy come back bit by bit.
+    Modes of every module, buffers, gradients and the random states of torch and numpy come back bit
+    by bit.  With ``gradients`` they are recorded, from none on.
     """
+    kept = [parameter.grad for parameter in model.parameters()]
     modes = {module: module.training for module in model.modules()}
     buffers = [
         (module, name, value, None if value is None else value.clone())
@@ -36,10 +40,14 @@ def undisturbed(model: nn.Module, *, training: bool = False) -> Iterator[None]:
     ]
     own_rng = np.random.get_state()
     try:
-        with torch.random.fork_rng(), torch.no_grad():
+        with torch.random.fork_rng(), torch.set_grad_enabled(gradients):
             model.train(training)
+            if gradients:
+                model.zero_grad(set_to_none=True)
             yield
     finally:
+        for parameter, gradient in zip(model.parameters(), kept, strict=True):
+            parameter.grad = gradient
         np.random.set_state(own_rng)
         for module, mode in modes.items():
             module.training = mode

@@ -10,7 +10,7 @@ import torch
 
 from partimento.doctor.case import Case, Probe
 from partimento.doctor.finding import Finding
-from partimento.doctor.gathered import at_rest
+from partimento.doctor.probing import undisturbed
 from partimento.doctor.report_known import ACCURACY, STEPS
 from partimento.doctor.report_reader import records_of
 from partimento.doctor.units import mean_loss
@@ -40,7 +40,7 @@ class Hits:
 def measured_hits(probe: Probe) -> Hits:
     """Top-1 answers of a token model on the probe's batches; the model is left as it is."""
     right = real = right_padding = padding = 0
-    with at_rest(probe.model):
+    with undisturbed(probe.model):
         for batch in probe.batches:
             outputs, targets = probe.outputs(probe.model, batch), probe.targets(batch)
             hits = outputs.argmax(-1) == targets

@@ -12,8 +12,8 @@ import torch
 from partimento.doctor.case import Case, Probe
 from partimento.doctor.checks import Check, Known
 from partimento.doctor.finding import Finding
-from partimento.doctor.gathered import at_rest
 from partimento.doctor.loss_units import LN2, in_every_unit, split_unit
+from partimento.doctor.probing import undisturbed
 from partimento.doctor.report_reader import Record, records_of
 from partimento.doctor.token_floors import Floors, token_floors
 
@@ -68,7 +68,7 @@ def mean_loss(probe: Probe) -> float:
     """
     if probe.example_losses is None:
         raise ValueError("the probe tells no losses of examples")
-    with at_rest(probe.model):
+    with undisturbed(probe.model):
         found = [probe.example_losses(probe.model, batch).detach().cpu() for batch in probe.batches]
     return float(torch.cat([losses.double() for losses in found]).mean())
 

@@ -19,6 +19,8 @@ from string import Template
 from typing import Literal
 from urllib.parse import quote
 
+import numpy as np
+
 from partimento.core.files import write_atomic
 from partimento.music.score import Score
 from partimento.render.drawing import clean_text
@@ -28,6 +30,7 @@ from partimento.render.sound import lead_in_sec, performance_sec, render_score, 
 
 PAGE_SAMPLE_RATE = 22050
 """Hz of the sound inside a page: 25 s take 1.5 MB of text."""
+_TAPS = 31
 _RELATIVE = re.compile(r"(?!/)(?:[^\x00-\x1f:\\?#]+/)*[^\x00-\x1f:\\?#/]+")
 
 Cell = str | int | float | bool | None
@@ -175,6 +178,18 @@ def score_section(
     ]
     wav = wav_bytes(sound.mean(axis=1), sample_rate)
     return ScoreSection(heading, engraving.svg, events, wav, text)
+
+
+def page_wav(sound: np.ndarray) -> bytes:
+    """Stereo sound (samples, 2) at 44.1 kHz as a mono WAV at half the rate, for a page.
+
+    Low-passed by a windowed sinc, so that nothing is mirrored.
+    """
+    place = np.arange(_TAPS) - _TAPS // 2
+    kernel = np.sinc(place * 0.45) * np.hamming(_TAPS)
+    mono = sound.mean(axis=1).astype(np.float64)
+    low = np.convolve(mono, kernel / kernel.sum(), mode="same")[::2]
+    return wav_bytes(np.clip(low, -1.0, 1.0), PAGE_SAMPLE_RATE)
 
 
 def write_page(

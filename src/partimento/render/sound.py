@@ -10,6 +10,7 @@ import wave
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -232,3 +233,19 @@ def write_wav(path: str | Path, audio: np.ndarray, sample_rate: int) -> Path:
     target = Path(path)
     write_atomic(target, wav_bytes(audio, sample_rate))
     return target
+
+
+def sound_levels(sound: np.ndarray, sample_rate: int) -> dict[str, Any]:
+    """Seconds, peak and root mean square in dB of full scale, and clipped samples."""
+    peak = float(np.abs(sound).max(initial=0.0))
+    mean_square = float(np.square(sound, dtype=np.float64).mean()) if sound.size else 0.0
+    return {
+        "seconds": round(len(sound) / sample_rate, 3),
+        "peak_dbfs": _decibel(peak),
+        "rms_dbfs": _decibel(mean_square**0.5),
+        "clipped_samples": int((np.abs(sound) > 1.0).sum()),
+    }
+
+
+def _decibel(level: float) -> float | None:
+    return round(20 * float(np.log10(level)), 2) if level > 0 else None

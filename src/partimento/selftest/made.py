@@ -57,8 +57,6 @@ def chorales(
 
 MOTIF = 4
 """Notes of a motif in the made performances."""
-PERIOD = 3 * MOTIF + 1
-"""Tokens of a motif: its loudness, and of each note the start, the wait and the end."""
 
 
 def performance(rng: np.random.Generator, motifs: int) -> np.ndarray:

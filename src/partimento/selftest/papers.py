@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from partimento.selftest.loop import Settings
+from partimento.doctor.case import Case, Kind
+from partimento.selftest.loop import Settings, Trained, nested
 
 PAPERS: Mapping[str, Any] = {
     "paper.report": "",
@@ -20,6 +21,35 @@ PAPERS: Mapping[str, Any] = {
 
 SECONDS_PER_STEP = 0.01
 """What the reports claim a step took; the machine's own time would make them differ."""
+
+
+def told(
+    task: str,
+    kind: Kind,
+    settings: Settings,
+    healthy: Mapping[str, Any],
+    shown: Sequence[str],
+    trained: Trained,
+    network: nn.Module,
+    unit: str,
+    vocabulary: int | None = None,
+) -> Case:
+    """What every small task tells of a run: recipe, rows, report and checkpoint.
+
+    The task itself adds its probes and its data.
+    """
+    config = nested(settings, shown)
+    return Case(
+        name=f"small {task}",
+        task=task,
+        kind=kind,
+        config=config,
+        reference=nested(healthy, shown) if settings["paper.reference"] else None,
+        rows=trained.rows,
+        watched=trained.watched,
+        report=report_of(settings, config, trained.rows, network, unit, vocabulary),
+        checkpoint=checkpoint_of(settings, config, network, vocabulary),
+    )
 
 
 def report_of(

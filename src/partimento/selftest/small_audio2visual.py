@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from partimento.doctor.case import Case, DataFacts, Probe
 from partimento.selftest import made, slips
 from partimento.selftest.loop import TRAINING, Settings, Work, fit, merged, nested
-from partimento.selftest.papers import PAPERS, checkpoint_of, report_of
+from partimento.selftest.papers import PAPERS, told
 from partimento.tasks.audio2visual.adapters import AdapterConfig
 from partimento.tasks.audio2visual.mapblock import MapConfig
 from partimento.tasks.audio2visual.source_config import SourceConfig
@@ -188,20 +188,20 @@ class _Run:
         """Train and tell."""
         settings = self.settings
         trained = fit(self._work(), settings, watched=watched)
-        config = nested(settings, SHOWN)
-        return Case(
-            name=f"small {SmallAudioToVisual.name}",
-            task=SmallAudioToVisual.name,
-            kind="embedding",
-            config=config,
-            reference=nested(HEALTHY, SHOWN) if settings["paper.reference"] else None,
-            rows=trained.rows,
-            watched=trained.watched,
+        return replace(
+            told(
+                SmallAudioToVisual.name,
+                "embedding",
+                settings,
+                HEALTHY,
+                SHOWN,
+                trained,
+                self.model,
+                "mean squared error",
+            ),
             probe=self._probe(self.model, trained.optimizers),
             initial=self._probe(self.before, ()),
             data=self._facts(),
-            report=report_of(settings, config, trained.rows, self.model, "mean squared error"),
-            checkpoint=checkpoint_of(settings, config, self.model, None),
             seed=self.seed,
         )
 

@@ -6,6 +6,7 @@ Shape suffixes: B windows, T steps, C four channels.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from torch import Tensor, nn
 
 from partimento.doctor.case import Case, DataFacts, Probe
 from partimento.selftest import made, slips
-from partimento.selftest.loop import TRAINING, Settings, Work, fit, merged, nested, options
-from partimento.selftest.papers import PAPERS, checkpoint_of, report_of
+from partimento.selftest.loop import TRAINING, Settings, Work, fit, merged, options
+from partimento.selftest.papers import PAPERS, told
 from partimento.selftest.tokens import (
     TokenBatch,
     Tokens,
@@ -130,22 +131,21 @@ class _Run:
         """Train and tell."""
         settings = self.settings
         trained = fit(self._work(), settings, watched=watched)
-        config = nested(settings, SHOWN)
-        unit = "nats per note"
-        report = report_of(settings, config, trained.rows, self.model, unit, VOCABULARY)
-        return Case(
-            name=f"small {SmallChorale.name}",
-            task=SmallChorale.name,
-            kind="tokens",
-            config=config,
-            reference=nested(HEALTHY, SHOWN) if settings["paper.reference"] else None,
-            rows=trained.rows,
-            watched=trained.watched,
+        return replace(
+            told(
+                SmallChorale.name,
+                "tokens",
+                settings,
+                HEALTHY,
+                SHOWN,
+                trained,
+                self.model,
+                "nats per note",
+                VOCABULARY,
+            ),
             probe=self._probe(self.model, trained.optimizers),
             initial=self._probe(self.before, ()),
             data=self._facts(),
-            report=report,
-            checkpoint=checkpoint_of(settings, config, self.model, VOCABULARY),
             samples=self._samples(),
             corpus=self.train,
             live_tokens=len(live(self.train)),

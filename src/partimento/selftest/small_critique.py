@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +17,8 @@ from torch import Tensor, nn
 from partimento.doctor.case import Case, DataFacts, Probe
 from partimento.nn.group_attention import ContextAttention
 from partimento.selftest import made, slips
-from partimento.selftest.loop import TRAINING, Settings, Work, fit, merged, nested, options
-from partimento.selftest.papers import PAPERS, checkpoint_of, report_of
+from partimento.selftest.loop import TRAINING, Settings, Work, fit, merged, options
+from partimento.selftest.papers import PAPERS, told
 from partimento.tasks.critique.config import LEVELS, NetworkConfig
 from partimento.tasks.critique.model import ClipNetwork
 from partimento.tasks.critique.notes import NoteBatch, PaddedNotes
@@ -168,21 +169,20 @@ class _Run:
         """Train and tell."""
         settings = self.settings
         trained = fit(self._work(), settings, watched=watched)
-        config = nested(settings, SHOWN)
-        inner = self.model.network
-        return Case(
-            name=f"small {SmallCritique.name}",
-            task=SmallCritique.name,
-            kind="regression",
-            config=config,
-            reference=nested(HEALTHY, SHOWN) if settings["paper.reference"] else None,
-            rows=trained.rows,
-            watched=trained.watched,
+        return replace(
+            told(
+                SmallCritique.name,
+                "regression",
+                settings,
+                HEALTHY,
+                SHOWN,
+                trained,
+                self.model.network,
+                "mean squared error",
+            ),
             probe=self._probe(self.model, trained.optimizers),
             initial=self._probe(self.before, ()),
             data=self._facts(),
-            report=report_of(settings, config, trained.rows, inner, "mean squared error"),
-            checkpoint=checkpoint_of(settings, config, inner, None),
             seed=self.seed,
         )
 

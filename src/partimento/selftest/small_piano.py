@@ -6,6 +6,7 @@ Shape suffixes: B crops, L events, V 391 tokens.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from partimento.music.events import EOS, PAD, SHIFT, VOCABULARY
 from partimento.nn.causal import CausalAttention
 from partimento.nn.skew import naive_relative_logits
 from partimento.selftest import made, slips
-from partimento.selftest.loop import TRAINING, Settings, Work, fit, merged, nested, options
-from partimento.selftest.papers import PAPERS, checkpoint_of, report_of
+from partimento.selftest.loop import TRAINING, Settings, Work, fit, merged, options
+from partimento.selftest.papers import PAPERS, told
 from partimento.selftest.tokens import (
     TokenBatch,
     Tokens,
@@ -139,22 +140,21 @@ class _Run:
         """Train and tell."""
         settings = self.settings
         trained = fit(self._work(), settings, watched=watched)
-        config = nested(settings, SHOWN)
-        return Case(
-            name=f"small {SmallPiano.name}",
-            task=SmallPiano.name,
-            kind="tokens",
-            config=config,
-            reference=nested(HEALTHY, SHOWN) if settings["paper.reference"] else None,
-            rows=trained.rows,
-            watched=trained.watched,
+        return replace(
+            told(
+                SmallPiano.name,
+                "tokens",
+                settings,
+                HEALTHY,
+                SHOWN,
+                trained,
+                self.model,
+                "nats per token",
+                VOCABULARY,
+            ),
             probe=self._probe(self.model, trained.optimizers),
             initial=self._probe(self.before, ()),
             data=self._facts(),
-            report=report_of(
-                settings, config, trained.rows, self.model, "nats per token", VOCABULARY
-            ),
-            checkpoint=checkpoint_of(settings, config, self.model, VOCABULARY),
             samples=self._samples(),
             corpus=self.train,
             live_tokens=len(live(self.train)),

@@ -6,6 +6,7 @@ Shape suffixes: B tunes, L tokens.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from torch import nn
 from partimento.doctor.case import Case, DataFacts, Probe
 from partimento.music import amt_tokens as amt
 from partimento.selftest import made, slips
-from partimento.selftest.loop import TRAINING, Settings, Work, fit, merged, nested, options
-from partimento.selftest.papers import PAPERS, checkpoint_of, report_of
+from partimento.selftest.loop import TRAINING, Settings, Work, fit, merged, options
+from partimento.selftest.papers import PAPERS, told
 from partimento.selftest.tokens import (
     TokenBatch,
     Tokens,
@@ -132,23 +133,22 @@ class _Run:
         """Train and tell."""
         settings = self.settings
         trained = fit(self._work(), settings, watched=watched)
-        config = nested(settings, SHOWN)
         rows = [tune.tokens for tune in self.train]
-        return Case(
-            name=f"small {SmallTextToMidi.name}",
-            task=SmallTextToMidi.name,
-            kind="tokens",
-            config=config,
-            reference=nested(HEALTHY, SHOWN) if settings["paper.reference"] else None,
-            rows=trained.rows,
-            watched=trained.watched,
+        return replace(
+            told(
+                SmallTextToMidi.name,
+                "tokens",
+                settings,
+                HEALTHY,
+                SHOWN,
+                trained,
+                self.model,
+                "nats per token",
+                amt.VOCABULARY,
+            ),
             probe=self._probe(self.model, trained.optimizers),
             initial=self._probe(self.before, ()),
             data=self._facts(),
-            report=report_of(
-                settings, config, trained.rows, self.model, "nats per token", amt.VOCABULARY
-            ),
-            checkpoint=checkpoint_of(settings, config, self.model, amt.VOCABULARY),
             samples=self._samples(),
             corpus=rows,
             live_tokens=len(live(rows)),

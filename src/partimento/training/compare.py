@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from partimento.core.runs import RunFolder
+from partimento.core.settings import flat
 from partimento.training.differences import Arm, arms_of, band, differences
 
 _MISSING = "-"
@@ -24,7 +25,8 @@ def compare_runs(runs: Sequence[str | Path]) -> dict[str, Any]:
     Raises DataError for a path that is no run folder.
     """
     folders = [RunFolder.open(path) for path in runs]
-    configs = [flatten(folder.config()) for folder in folders]
+    # An empty group of settings is none.
+    configs = [{n: v for n, v in flat(f.config()).items() if v != {}} for f in folders]
     names = _short_names([folder.path for folder in folders])
     rows = [folder.read_metrics() for folder in folders]
     arms = _arms(names, configs, rows)
@@ -51,21 +53,6 @@ def _arms(
     monitor = monitors.pop()
     curves = [[float(row[monitor]) for row in each if monitor in row] for each in epochs]
     return arms_of(names, configs, curves)
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as dotted names.
-
-    >>> flatten({"a": {"b": 1}, "c": 2})
-    {'a.b': 1, 'c': 2}
-    """
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat.update(flatten(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def differing(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from partimento.core.config import Config, apply_overrides, load_yaml
+from partimento.core.config import Config, apply_overrides, read_values
 from partimento.core.errors import ConfigError
 from partimento.core.runs import RunFolder
 from partimento.training.config import UNTIMED, TrainingConfig
@@ -58,8 +58,7 @@ def launch(
         run = _of_rank(newest_run(name) if out is None else Path(out))
         chosen = check(apply_overrides(run.config(), overrides), str(run.path))
     else:
-        where = " ".join([str(recipe), *(f"--set {o}" for o in overrides)])
-        chosen = check(apply_overrides(load_yaml(recipe), overrides), where)
+        chosen = check(*read_values(recipe, overrides))
     if preview:
         return _preview(chosen, recipe, build)
     task = build(chosen, recipe)
@@ -143,6 +142,21 @@ def parse_duration(text: str | float | None) -> float | None:
 def recipe_label(file: str | Path) -> str:
     """``recipes/chorale/x.yaml``: no more of the path, which tells of the machine only."""
     return "/".join(Path(file).parts[-3:])
+
+
+def in_one_go(lasts: str, *, preview: bool, time_limit: str | float | None, resume: bool) -> None:
+    """Refuse what only a training in epochs can do; ``lasts`` says how long the fit takes.
+
+    Raises ConfigError that names the options.
+    """
+    given = {"--preview": preview, "--time-limit": time_limit is not None, "--resume": resume}
+    refused = [name for name, is_on in given.items() if is_on]
+    if refused:
+        raise ConfigError(
+            f"this model is fitted in {lasts}, in one go",
+            where=", ".join(refused),
+            fix="Leave it out",
+        )
 
 
 def fresh_folder(name: str) -> Path:

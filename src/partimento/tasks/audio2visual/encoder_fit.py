@@ -39,7 +39,6 @@ from partimento.tasks.audio2visual.encoder_data import (
 )
 
 MUSIC_ROW = LABELS.index("Music")
-_CLASSES = len(SOUNDS)
 _RIDGE = 1.0
 _SHRINK = 0.05
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from partimento.core.config import Config, apply_overrides, load_yaml, validate_config
+from partimento.core.config import Config, read_values, validate_config
 from partimento.core.errors import ConfigError
 from partimento.core.limits import CONFIG_BYTES, read_limited
 from partimento.training.federated_exchange import FaultKind
@@ -146,8 +146,8 @@ def load_federation(path: str | Path, overrides: Sequence[str] = ()) -> Federati
     trained on.
     """
     path = Path(path)
-    where = " ".join([str(path), *(f"--set {o}" for o in overrides)])
-    recipe = validate_config(FederationRecipe, apply_overrides(load_yaml(path), overrides), where)
+    values, where = read_values(path, overrides)
+    recipe = validate_config(FederationRecipe, values, where)
     nodes = [read_node(path.parent / name) for name in recipe.nodes]
     held_out = _placed(recipe.evaluation)
     recipe = recipe.model_copy(update={"evaluation": held_out})

@@ -28,7 +28,6 @@ from partimento.tasks.audio2visual.music_excerpts import (
 )
 
 SAMPLES = 5 * SAMPLE_RATE
-CACHE_BYTES = 1_500_000_000
 _FORM = 1
 """Raised when the same request would give other sounds."""
 _LEVEL_DB = (-24.0, -1.0)

@@ -11,9 +11,8 @@ from pydantic import Field
 
 from partimento.core.config import (
     Config,
-    apply_overrides,
     close_matches,
-    load_yaml,
+    read_values,
     validate_config,
 )
 from partimento.core.errors import ConfigError
@@ -68,5 +67,4 @@ def check_recipe(values: dict[str, Any], where: str) -> Config:
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read a recipe with ``a.b=value`` overrides.  Raises ConfigError for anything wrong in it."""
-    values = apply_overrides(load_yaml(path), overrides)
-    return check_recipe(values, " ".join([str(path), *(f"--set {o}" for o in overrides)]))
+    return check_recipe(*read_values(path, overrides))

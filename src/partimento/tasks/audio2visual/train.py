@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from partimento.core.config import Config, apply_overrides, load_yaml
-from partimento.core.errors import ConfigError
 from partimento.core.progress import progress_bar
 from partimento.tasks.audio2visual.recipe import check_recipe, load_recipe, part_of_kind
 from partimento.training.compare import compare_and_write
-from partimento.training.launch import launch, recipe_label
+from partimento.training.launch import in_one_go, launch, recipe_label
 
 if TYPE_CHECKING:
     from partimento.training.task import Task
@@ -37,10 +36,8 @@ def train(
     and takes neither ``resume`` nor ``preview`` nor ``time_limit``.
     """
     if str(apply_overrides(load_yaml(recipe), overrides).get("kind")) == "encoder":
-        given = {"--preview": preview, "--time-limit": time_limit is not None, "--resume": resume}
-        return _fit_encoder(
-            recipe, overrides, out, progress, [n for n, is_on in given.items() if is_on]
-        )
+        in_one_go("some minutes", preview=preview, time_limit=time_limit, resume=resume)
+        return _fit_encoder(recipe, overrides, out, progress)
     return launch(
         recipe,
         overrides,
@@ -60,17 +57,10 @@ def _fit_encoder(
     overrides: Sequence[str],
     out: str | Path | None,
     progress: bool | None,
-    refused: Sequence[str],
 ) -> dict[str, Any]:
     """Fit the encoder of a recipe."""
     from partimento.tasks.audio2visual.encoder_recipe import EncoderRecipe, train_encoder
 
-    if refused:
-        raise ConfigError(
-            "this model is fitted in some minutes, in one go",
-            where=", ".join(refused),
-            fix="Leave it out",
-        )
     chosen = load_recipe(recipe, overrides)
     if not isinstance(chosen, EncoderRecipe):
         raise ValueError(f"no encoder for a {type(chosen).__name__}")

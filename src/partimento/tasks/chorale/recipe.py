@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from partimento.core.config import Config, apply_overrides, load_yaml, validate_config
+from partimento.core.config import Config, read_values, validate_config
 from partimento.core.errors import ConfigError
 from partimento.tasks.chorale.config import SourceConfig
 from partimento.training.config import CardConfig, TrainingConfig
@@ -83,5 +83,4 @@ def check_recipe(values: dict[str, Any], where: str) -> ChoraleRecipe:
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> ChoraleRecipe:
     """Read a recipe with ``a.b=value`` overrides.  Raises ConfigError for anything wrong in it."""
-    values = apply_overrides(load_yaml(path), overrides)
-    return check_recipe(values, " ".join([str(path), *(f"--set {o}" for o in overrides)]))
+    return check_recipe(*read_values(path, overrides))

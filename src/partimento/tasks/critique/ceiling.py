@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from partimento.doctor.data_labels import mean_of_known, stepped_up
 from partimento.music.percepiano import Ratings
 
 RATERS = 13
@@ -69,7 +70,7 @@ def split_half(
     total = np.zeros(dimensions)
     for _ in range(splits):
         halves = np.stack([_halves(values, who, generator) for values, who in answers])
-        total += [_stepped_up(halves[:, 0, d], halves[:, 1, d]) for d in range(dimensions)]
+        total += [stepped_up(halves[:, 0, d], halves[:, 1, d]) for d in range(dimensions)]
     return total / splits
 
 
@@ -87,7 +88,7 @@ def _standard_error(values: np.ndarray, who: np.ndarray) -> np.ndarray:
     """Standard error (D,) of the mean of answers (n, D) by ``who`` (n,); NaN for one rater."""
     known = np.isfinite(values)
     count = np.maximum(known.sum(axis=0), 1)
-    distance = np.where(known, values - np.nan_to_num(_mean(values)), 0.0)
+    distance = np.where(known, values - np.nan_to_num(mean_of_known(values)), 0.0)
     names, place = np.unique(who, return_inverse=True)
     mine = np.eye(len(names))[place]
     raters = ((mine.T @ known) > 0).sum(axis=0)
@@ -99,19 +100,4 @@ def _halves(values: np.ndarray, who: np.ndarray, generator: np.random.Generator)
     """Means (2, D) over two random halves of the raters; NaN where a half has no answer."""
     names = generator.permutation(np.unique(who))
     first = np.isin(who, names[: len(names) // 2])
-    return np.stack([_mean(values[first]), _mean(values[~first])])
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    known = np.isfinite(values)
-    count = known.sum(axis=0)
-    total = np.where(known, values, 0.0).sum(axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _stepped_up(one: np.ndarray, two: np.ndarray) -> float:
-    known = np.isfinite(one) & np.isfinite(two)
-    if known.sum() < 3 or one[known].std() == 0 or two[known].std() == 0:
-        return float("nan")
-    r = float(np.corrcoef(one[known], two[known])[0, 1])
-    return 2 * r / (1 + r)
+    return np.stack([mean_of_known(values[first]), mean_of_known(values[~first])])

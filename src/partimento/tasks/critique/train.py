@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from partimento.core.config import Config, apply_overrides, load_yaml
-from partimento.core.errors import ConfigError
 from partimento.core.progress import progress_bar
 from partimento.tasks.critique.recipe import check_recipe, load_recipe
 from partimento.training.compare import compare_and_write
-from partimento.training.launch import launch, recipe_label
+from partimento.training.launch import in_one_go, launch, recipe_label
 
 if TYPE_CHECKING:
     from partimento.training.task import Task
@@ -37,10 +36,8 @@ def train(
     and takes neither ``resume`` nor ``preview`` nor ``time_limit``.
     """
     if _kind(recipe, overrides) == "strong":
-        given = {"--preview": preview, "--time-limit": time_limit is not None, "--resume": resume}
-        return _fit_strong(
-            recipe, overrides, out, progress, [n for n, is_on in given.items() if is_on]
-        )
+        in_one_go("a minute or two", preview=preview, time_limit=time_limit, resume=resume)
+        return _fit_strong(recipe, overrides, out, progress)
     return launch(
         recipe,
         overrides,
@@ -65,17 +62,10 @@ def _fit_strong(
     overrides: Sequence[str],
     out: str | Path | None,
     progress: bool | None,
-    refused: Sequence[str],
 ) -> dict[str, Any]:
     """Fit the shipped critic of a recipe."""
     from partimento.tasks.critique.strong_recipe import StrongRecipe, train_strong
 
-    if refused:
-        raise ConfigError(
-            "this model is fitted in a minute or two, in one go",
-            where=", ".join(refused),
-            fix="Leave it out",
-        )
     chosen = load_recipe(recipe, overrides)
     if not isinstance(chosen, StrongRecipe):
         raise ValueError(f"no critic for a {type(chosen).__name__}")

@@ -108,6 +108,7 @@ class Outcome:
 
         Returns the files.
         """
+        from partimento.render.sound import sound_levels
         from partimento.tasks.piano.outcome_page import write_outcome_page
 
         folder, files = Path(folder), list(self.written)
@@ -122,7 +123,9 @@ class Outcome:
             files += _write_heard(folder, stem, piece, sound, self.given)
         report = self.report()
         for row, sound in zip(report["pieces"], heard, strict=True):
-            row["sound"] = sound_levels(sound)
+            peak = float(np.abs(sound).max(initial=0.0))
+            silent = peak < 10 ** (SILENT_DBFS / 20)
+            row["sound"] = {**sound_levels(sound, SAMPLE_RATE), "silent": silent}
         files += [folder / "report.json", folder / "index.html"]
         text = {**report, "files": [path.name for path in files]}
         write_atomic(files[-2], json.dumps(plain(text), indent=2, allow_nan=False) + "\n")
@@ -168,19 +171,6 @@ def render_piece(piece: Piece) -> np.ndarray:
     return render_notes(table, SAMPLE_RATE)
 
 
-def sound_levels(sound: np.ndarray) -> dict[str, Any]:
-    """Peak and root mean square in dB of full scale, clipped samples, whether it is silent."""
-    peak = float(np.abs(sound).max(initial=0.0))
-    mean_square = float(np.square(sound, dtype=np.float64).mean()) if sound.size else 0.0
-    return {
-        "seconds": round(len(sound) / SAMPLE_RATE, 3),
-        "peak_dbfs": _decibel(peak),
-        "rms_dbfs": _decibel(mean_square**0.5),
-        "clipped_samples": int((np.abs(sound) > 1.0).sum()),
-        "silent": peak < 10 ** (SILENT_DBFS / 20),
-    }
-
-
 def roll_notes(piece: Piece) -> np.ndarray:
     """(N, 5) for the piano roll: onset and end in seconds, pitch, velocity, given 0 or made 1."""
     notes, start = heard_notes(piece), heard_from_sec(piece)
@@ -214,7 +204,3 @@ def _write_heard(
     roll = folder / f"{stem}.svg"
     write_atomic(roll, roll_svg(piece, stem, given))
     return [write_wav(folder / f"{stem}.wav", sound, SAMPLE_RATE), roll] if len(sound) else [roll]
-
-
-def _decibel(level: float) -> float | None:
-    return round(20 * float(np.log10(level)), 2) if level > 0 else None

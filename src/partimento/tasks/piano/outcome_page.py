@@ -16,16 +16,15 @@ from partimento.render.page import (
     Section,
     TableSection,
     TextSection,
+    page_wav,
     write_page,
 )
-from partimento.render.sound import wav_bytes
 from partimento.tasks.piano.outcome import SAMPLE_RATE, roll_svg
 
 if TYPE_CHECKING:
     from partimento.tasks.piano.outcome import Outcome
 
 PAGE_SAMPLE_RATE = SAMPLE_RATE // 2
-_TAPS = 31
 
 
 def write_outcome_page(
@@ -54,16 +53,6 @@ def write_outcome_page(
     write_page(
         path, f"{outcome.command.capitalize()}: {outcome.name}", sections, lead=_lead(report)
     )
-
-
-def page_wav(sound: np.ndarray) -> bytes:
-    """The sound in mono at half the rate, low-passed so that nothing is mirrored."""
-    mono = sound.mean(axis=1)
-    place = np.arange(_TAPS) - _TAPS // 2
-    kernel = np.sinc(place * 0.45) * np.hamming(_TAPS)
-    kernel /= kernel.sum()
-    low = np.convolve(mono, kernel, mode="same")[::2]
-    return wav_bytes(np.clip(low, -1.0, 1.0), PAGE_SAMPLE_RATE)
 
 
 def _lead(report: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from partimento.core.config import Config, apply_overrides, load_yaml, validate_config
+from partimento.core.config import Config, read_values, validate_config
 from partimento.core.errors import ConfigError
 from partimento.training.config import CardConfig, TrainingConfig
 
@@ -53,5 +53,4 @@ def check_recipe(values: dict[str, Any], where: str) -> Config:
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read a recipe with ``a.b=value`` overrides.  Raises ConfigError for anything wrong in it."""
-    values = apply_overrides(load_yaml(path), overrides)
-    return check_recipe(values, " ".join([str(path), *(f"--set {o}" for o in overrides)]))
+    return check_recipe(*read_values(path, overrides))

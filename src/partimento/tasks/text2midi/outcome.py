@@ -161,12 +161,14 @@ class Outcome:
 
     def saved(self, folder: str | Path) -> Outcome:
         """Write everything (see :meth:`save`); the outcome that knows its files."""
+        from partimento.render.sound import sound_levels
         from partimento.tasks.text2midi.outcome_page import Shown, write_outcome_page
 
         folder = made_folder(folder)
         shown = [Shown.of(piece, self.title) for piece in self.pieces]
         files = [file for one in shown for file in one.write(folder)]
-        outcome = replace(self, levels=tuple(sound_levels(one.sound) for one in shown))
+        levels = tuple(sound_levels(one.sound, SAMPLE_RATE) for one in shown)
+        outcome = replace(self, levels=levels)
         names = [file.name for file in files]
         files += [folder / "report.json", folder / "index.html"]
         text = {**outcome._lasting(), "files": [*names, "report.json", "index.html"]}
@@ -225,19 +227,3 @@ def rendered(piece: BarPiece) -> np.ndarray:
         table["midi"], table["velocity"] = mine.pitch, mine.velocity
         parts.append((table, TIMBRE_OF[INSTRUMENTS[instrument].name]))
     return render_parts(parts, SAMPLE_RATE)
-
-
-def sound_levels(sound: np.ndarray) -> dict[str, Any]:
-    """Seconds, peak and root mean square in dB of full scale, and clipped samples."""
-    peak = float(np.abs(sound).max(initial=0.0))
-    mean_square = float(np.square(sound, dtype=np.float64).mean()) if sound.size else 0.0
-    return {
-        "seconds": round(len(sound) / SAMPLE_RATE, 3),
-        "peak_dbfs": _decibel(peak),
-        "rms_dbfs": _decibel(mean_square**0.5),
-        "clipped_samples": int((np.abs(sound) > 1.0).sum()),
-    }
-
-
-def _decibel(level: float) -> float | None:
-    return round(20 * float(np.log10(level)), 2) if level > 0 else None

@@ -23,11 +23,12 @@ from partimento.render.page import (
     Section,
     TableSection,
     TextSection,
+    page_wav,
     write_page,
 )
 from partimento.render.roll import RollNote, piano_roll_svg
 from partimento.render.sheet import Engraving, TimeEvent
-from partimento.render.sound import lead_in_sec, wav_bytes, write_wav
+from partimento.render.sound import lead_in_sec, write_wav
 from partimento.tasks.text2midi.outcome import (
     SAMPLE_RATE,
     Composed,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 MOST_ON_PAGE = 12
 """Pieces that the page shows and plays; the files of the others are linked."""
 _NOT_JUDGED = "nothing was asked for that can be judged"
-_TAPS = 31
 
 
 @dataclass(frozen=True)
@@ -209,15 +209,6 @@ def _score(heading: str, shown: Shown, text: str) -> ScoreSection:
         for e in shown.engraving.events
     ]
     return ScoreSection(heading, shown.engraving.svg, events, page_wav(shown.sound), text)
-
-
-def page_wav(sound: np.ndarray) -> bytes:
-    """The sound in mono at half the rate, low-passed so that nothing is mirrored."""
-    place = np.arange(_TAPS) - _TAPS // 2
-    kernel = np.sinc(place * 0.45) * np.hamming(_TAPS)
-    mono = sound.mean(axis=1).astype(np.float64)
-    low = np.convolve(mono, kernel / kernel.sum(), mode="same")[::2]
-    return wav_bytes(np.clip(low, -1.0, 1.0), SAMPLE_RATE // 2)
 
 
 def match_section(composed: Composed) -> TableSection:

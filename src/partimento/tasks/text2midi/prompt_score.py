@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from partimento.music.attributes import Attributes
 from partimento.tasks.text2midi.parsing import parse
 
 COUNTED: tuple[str, ...] = (
@@ -30,16 +29,6 @@ def flat(contract: Mapping[str, Any]) -> dict[str, Any]:
             value = tuple(map(float, value)) if isinstance(value, list | tuple) else float(value)
         found[name] = value
     return found
-
-
-def errors_of(expected: Mapping[str, Any], got: Attributes) -> dict[str, tuple[Any, Any]]:
-    """Attributes with the expected and the parsed value where the two differ."""
-    one, other = flat(expected), flat(got.to_dict())
-    return {
-        name: (one.get(name), other.get(name))
-        for name in COUNTED
-        if one.get(name) != other.get(name)
-    }
 
 
 def score_prompts(prompts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

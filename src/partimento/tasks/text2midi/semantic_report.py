@@ -81,22 +81,6 @@ def fit_semantic(
     return report
 
 
-def fit_from_corpus(
-    pieces: Sequence[CorpusPiece],
-    k: int | Literal["auto"] = "auto",
-    *,
-    attribute_weight: float = ATTRIBUTE_WEIGHT,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> SemanticTokens:
-    """Semantic tokens from five rule-written paraphrases of each of some training pieces."""
-    from partimento.tasks.text2midi.semantic_fit import FitOptions
-
-    described = corpus_captions(pieces, PARAPHRASES, seed, progress)
-    options = FitOptions(k=k, seed=seed, attribute_weight=attribute_weight)
-    return fit_described(described, options, progress=progress)[0]
-
-
 def fit_described(
     described: Sequence[Captioned],
     options: Any,
