@@ -13,7 +13,7 @@ WORKERS ?= 2
 test: export OMP_NUM_THREADS = 1
 test: export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: help setup demo test lint docs bench federation-demo clean
+.PHONY: help setup demo test lint docs screenshots bench federation-demo clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install "torch>=2.10,<=2.13.0" -e ".[dev]"
 	touch $@
 
-demo: setup ## harmonise the example melody; the page is demo/index.html
+demo: setup ## one sentence becomes a piece, a critique, a chorale, a cover: demo/index.html
 	$(BIN)/partimento demo -o demo
 
 test: setup ## run all tests
@@ -42,12 +42,16 @@ lint: setup ## style, types, import contracts
 
 docs: setup ## write docs/commands.md again; build the site where zensical is installed
 	$(BIN)/python docs/generate_commands.py
+	$(BIN)/python docs/generate_python.py
 	$(BIN)/python docs/generate_critique_features.py
 	$(BIN)/python docs/generate_attributes.py
 	$(BIN)/python docs/generate_audio2visual_claims.py
 	$(BIN)/python docs/generate_findings.py
 	@if test -x $(BIN)/zensical; then $(BIN)/zensical build; \
 	else echo "For the site as well: $(BIN)/python -m pip install -e '.[docs]'"; fi
+
+screenshots: setup ## pictures of the studio's pages for the documentation, made by the browser tests
+	PARTIMENTO_SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest tests/studio -k page
 
 bench: setup ## measure speed on this machine
 	$(BIN)/python benchmarks/run.py

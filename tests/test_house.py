@@ -171,7 +171,7 @@ def test_the_map_names_symbols_that_exist():
     for file, symbols in rows:
         text = read(file)
         for symbol in re.findall(r"`(\w+)`", symbols):
-            pattern = rf"^(?:\s*def|class) {symbol}\b|^\s*{symbol}\b[^=\n]*="
+            pattern = rf"^(?:\s*(?:async )?def|class) {symbol}\b|^\s*{symbol}\b[^=\n]*="
             assert re.search(pattern, text, re.MULTILINE), f"{file} has no {symbol}"
 
 

@@ -1,19 +1,20 @@
-"""Every code block of the README runs, in order, in one folder, as a reader would run it."""
+"""Every code block of the README runs, in order, in one folder.
+
+The first and the last block start from cold, as a reader's do; between them only the imports are
+saved (:mod:`warm_commands`), which is minutes.
+"""
 
 import json
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-BLOCKS = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-RUN = [(kind, text) for kind, text in BLOCKS if kind]
+from executed_pages import ROOT, blocks, fences, judge, run_block
+from warm_commands import warm
+
+README = ROOT / "README.md"
+BLOCKS = blocks(README)
+COLD = (BLOCKS[0], BLOCKS[-1])
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,12 @@ def reader(tmp_path_factory):
     (folder / "recipes").symlink_to(ROOT / "recipes")
     (folder / "chorales.json").write_text(json.dumps(tiny_data()), encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    with warm(tmp_path_factory.mktemp("warm")) as folder:
+        yield folder
 
 
 def tiny_data():
@@ -39,44 +46,12 @@ def tiny_data():
 
 
 def test_the_readme_names_the_two_commands():
-    plain = [text for kind, text in BLOCKS if not kind]
-    assert plain == ["make demo\nmake test\n"]
-    assert {kind for kind, _ in RUN} == {"bash", "python"}
+    found = fences(README.read_text(encoding="utf-8"))
+    assert [text for _, tag, text in found if not tag] == ["make demo\nmake test\n"]
+    assert {tag for _, tag, _ in found if tag} <= {"bash", "python", "text"}
+    assert {block.kind for block in BLOCKS} == {"bash", "python"}
 
 
-@pytest.mark.parametrize("number", range(len(RUN)))
-def test_block(number, reader):
-    kind, text = RUN[number]
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PARTIMENTO_HOME": str(reader / "home"),
-    }
-    command = (
-        ["bash", "-euo", "pipefail", "-c", text] if kind == "bash" else [sys.executable, "-c", text]
-    )
-    run = subprocess.run(
-        command,
-        cwd=reader,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
-    assert "Traceback" not in run.stderr
-    if kind == "bash":
-        _json_lines_parse(text, run.stdout)
-
-
-def _json_lines_parse(text, output):
-    """Where every command of a block prints JSON, the output is nothing but JSON."""
-    commands = [line for line in text.splitlines() if line.startswith("partimento ")]
-    if not commands or not all("--json" in command for command in commands):
-        return
-    decoder, rest = json.JSONDecoder(), output.strip()
-    for _ in commands:
-        _, end = decoder.raw_decode(rest)
-        rest = rest[end:].strip()
-    assert rest == ""
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_block(block, reader, programs):
+    judge(block, run_block(block, reader, [] if block in COLD else [programs]))

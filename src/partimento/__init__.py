@@ -20,6 +20,7 @@ TWINS: dict[str, str] = {
     # make
     "harmonize": "partimento.tasks.chorale.harmonize:harmonize",
     "compose": "partimento.tasks.text2midi.compose:compose",
+    "regenerate": "partimento.tasks.text2midi.regenerate:regenerate",
     "parse_text": "partimento.tasks.text2midi.measuring:parse_text",
     "measure_attributes": "partimento.tasks.text2midi.measuring:measure_attributes",
     "compose_chorale": "partimento.tasks.chorale.harmonize:compose_chorale",
@@ -31,6 +32,7 @@ TWINS: dict[str, str] = {
     "export_score": "partimento.render.export:export_score",
     "song": "partimento.chain.song:song",
     "demo": "partimento.chain.demo:demo",
+    "serve_studio": "partimento.studio.serve:serve_studio",
     # judge
     "check": "partimento.music.checking:check",
     "critique": "partimento.tasks.critique.judge:critique",
@@ -38,6 +40,7 @@ TWINS: dict[str, str] = {
     "evaluate_piano": "partimento.tasks.piano.evaluate:evaluate_piano",
     "evaluate_critique": "partimento.tasks.critique.evaluate:evaluate_critique",
     "evaluate_continuations": "partimento.tasks.piano.continuations:evaluate_continuations",
+    "evaluate_expression": "partimento.chain.expression_report:evaluate_expression",
     "evaluate_text2midi": "partimento.tasks.text2midi.evaluate:evaluate_text2midi",
     "evaluate_pair": "partimento.music.pair_similarity:evaluate_pair",
     "bench_piano": "partimento.tasks.piano.bench.run:bench_piano",

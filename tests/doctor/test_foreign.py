@@ -70,6 +70,19 @@ def test_a_blind_module_and_a_wild_rate_are_found():
     assert codes(examine(Net(), lr=3.0))[0] == "R3.update-ratio"
 
 
+def test_parameters_that_no_optimiser_holds_are_found():
+    found = examine_module(
+        Net(),
+        batches(),
+        loss=mse,
+        targets=lambda batch: batch[1],
+        # The head alone: the first layer never learns.
+        optimizer=lambda p: torch.optim.AdamW(list(p)[-2:], lr=3e-3),
+        rehearsal=60,
+    )
+    assert "M7.unoptimised" in codes(found)
+
+
 def test_gpt2_of_transformers():
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)

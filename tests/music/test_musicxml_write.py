@@ -281,3 +281,21 @@ def test_any_pile_of_notes_keeps_its_sounds(rows, grid, beats):
         (Part("P"),), sort_notes(spans.values()), time_signatures=(TimeSignature(F(0), *beats),)
     )
     assert sounds(again(score).sounding()) == sounds(score.sounding())
+
+
+def test_fermatas_of_two_voices_on_a_staff_stand_on_both_sides():
+    lengths = {"onset_quarter": F(0), "duration_quarter": F(4)}
+    notes = [
+        Note(midi=midi, part="P1", staff=1, voice=voice, fermata=True, **lengths)
+        for midi, voice in ((72, "1"), (64, "2"))
+    ]
+    score = Score(
+        parts=(Part("P1", "Organ"),),
+        notes=sort_notes(notes),
+        time_signatures=(TimeSignature(F(0), 4, 4),),
+    )
+    text = musicxml_text(score)
+    assert text.count('<fermata type="upright"/>') == 1
+    assert text.count('<fermata type="inverted"/>') == 1
+    assert text.index("upright") < text.index("inverted")
+    assert all(note.fermata for note in again(score).notes)

@@ -78,3 +78,23 @@ def test_scales_and_fermatas_by_hand() -> None:
     assert last_fermata(np.array([1, 1, 0, 1, 1, 1, 0])) == {3, 4, 5}
     assert last_fermata(np.zeros(4)) == frozenset()
     assert last_fermata(None) == frozenset()
+
+
+def test_what_is_drawn_leads_well_into_what_is_given() -> None:
+    """Soprano and tenor stay in the next frame; a fifth below the soprano now would be parallel."""
+    following = np.array([[-1, -1, -1, -1], [69, -1, 62, -1]])
+    now = [67, -2, -2, -2]
+    without = Guide("strict", None, G_MAJOR)
+    guide = Guide("strict", None, G_MAJOR, given=following)
+    nothing = np.zeros((0, 4), dtype=np.int64)
+
+    def dearer(pitch: int, voice: int = 2) -> float:
+        return price(guide, voice, pitch, 0, now, nothing) - price(
+            without, voice, pitch, 0, now, nothing
+        )
+
+    assert dearer(60) >= FORBIDDEN_NATS
+    assert dearer(59) == 0
+    # The alto is free in the next frame, and the last frame leads nowhere.
+    assert dearer(60, voice=1) == 0
+    assert price(guide, 2, 60, 1, now, nothing) == price(without, 2, 60, 1, now, nothing)

@@ -12,6 +12,7 @@ import fake_critic
 from fake_critic import SILENT, FakeCritic, QuickReader
 from made_performances import another_take, random_piece, tick_notes, transposed, write_notes
 from partimento.core.errors import DataError, InputFileError, MusicError
+from partimento.examples import PRIMER, example_path
 from partimento.music.dimensions import NAMES
 from partimento.music.performance import read_performance
 from partimento.tasks.critique import judge, worker
@@ -110,6 +111,16 @@ def test_same_passage_hears_through_names_and_tempo():
     numbers = same_passage([table(n) for n in (one, other, another_take(one, 3), one.select(
         np.arange(len(one)) % 12 > 0))])  # fmt: skip
     assert numbers == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize("pace", [0.6, 0.8, 1.25, 1.5, 1.9])
+def test_another_tempo_is_the_same_passage(pace):
+    played = read_performance(example_path(PRIMER))
+    columns = (played.onset_sec, played.offset_sec, played.pitch, played.velocity)
+    table = np.stack([np.asarray(c, float) for c in columns], axis=1)
+    slower = table * [pace, pace, 1, 1]
+    assert same_passage([table, slower]) == [0, 0]
+    assert same_passage([table, slower + np.array([0, 0, 5, 0])]) == [0, 1]
 
 
 def test_an_unknown_work_is_not_graded(takes, monkeypatch):

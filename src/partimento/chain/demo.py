@@ -1,4 +1,4 @@
-"""The chorale and piano demo: a melody harmonised, a performance continued, one page for both."""
+"""The demo: a sentence goes the whole way, a known melody is harmonised, a performance goes on."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from typing import Any
 
 import numpy as np
 
+from partimento.chain.song import Song, song
+from partimento.chain.song_page import song_lead, song_sections
+from partimento.chain.voice_leading_page import voice_leading_parts
 from partimento.core.models import show_model
 from partimento.examples import PRIMER, example_path
 from partimento.music.grid import VOICE_LONG_NAMES
 from partimento.music.musicxml_write import musicxml_text
 from partimento.render.page import (
     AudioSection,
+    Cell,
     Figure,
     FigureSection,
     LinkSection,
+    MixedSection,
     Section,
     TableSection,
     TextSection,
@@ -27,78 +32,94 @@ from partimento.render.page import (
 )
 from partimento.render.plots import heatmap_svg, piano_roll_svg, score_roll
 from partimento.render.sheet import engrave
-from partimento.tasks.chorale.harmonize import Alternative, Harmonization, harmonize
+from partimento.tasks.chorale.harmonize import Harmonization, harmonize
 from partimento.tasks.chorale.loading import DEFAULT_WEIGHTS, load_drawing
 from partimento.tasks.piano.generate import continue_piece
 from partimento.tasks.piano.outcome import Outcome, render_piece, roll_svg
 
 Progress = Callable[[int, int, str], None]
 
+DEMO_TEXT = (
+    "A sad piano piece in G minor with rich chords, like rain at night, harmonised in four parts"
+)
+DEMO_BARS = 12
 DEMO_MELODY = "old_hundredth"
-SCORE_HEADING = "Score and sound"
+MELODY_HEADING = "A known melody, harmonised"
 ATTENTION_STEPS = 32
-PIANO_SECONDS = 20.0
-PIANO_FOLDER = "piano"
+PIANO_SECONDS = 10.0
+MELODY_FOLDER, PIANO_FOLDER = "melody", "piano"
+_STEPS = 9
+"""Seven of the song, then the melody and the performance."""
 
 
 def demo(
     out: str | Path = "demo",
     seed: int = 0,
     *,
+    text: str | None = None,
     melody: str | Path | None = None,
     weights: str = DEFAULT_WEIGHTS,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Harmonise our own melody (or ``melody``) and continue our own performance.
+    """One sentence becomes a piece, its critique, a chorale and a cover; all on one page.
 
-    The page is ``out/index.html``.
-
-    Beside it are the score as MusicXML, MIDI, WAV, SVG and PNG, and in ``out/piano`` the
-    performance.  Returns the report with the files written.
+    ``text`` is the sentence (None: the demo's own, in 12 bars).  After it come a melody that
+    everybody knows (or ``melody``, a file), harmonised with ``weights``, and a piano performance
+    that a model continues.  The page is ``out/index.html``; the files of the sentence lie beside
+    it, the others in ``out/melody`` and ``out/piano``.  Returns the report with the files written.
     """
     start = time.perf_counter()
     out = Path(out)
-    source = example_path(DEMO_MELODY) if melody is None else Path(melody)
 
     def tell(step: int, label: str) -> None:
         if progress is not None:
-            progress(step, 5, label)
+            progress(step, _STEPS, label)
 
-    tell(0, "harmonise")
+    made = song(
+        DEMO_TEXT if text is None else text,
+        out,
+        bars=DEMO_BARS if text is None else None,
+        harmonize=True,
+        seed=seed,
+        progress=lambda step, _, label: tell(min(step, _STEPS - 2), label),
+    )
+    tell(_STEPS - 2, "harmonise a known melody")
+    source = example_path(DEMO_MELODY) if melody is None else Path(melody)
     result = harmonize(source, seed=seed, weights=weights, device=device)
-    tell(1, "engrave and render")
-    files = result.save(out)
-    tell(2, "look into the model")
-    attention = attention_figures(result.alternatives[0].grid, weights, device)
-    tell(3, "continue a performance")
+    melody_files = result.save(out / MELODY_FOLDER)
+    tell(_STEPS - 1, "continue a performance")
     played = continue_piece(example_path(PRIMER), seconds=PIANO_SECONDS, seed=seed, device=device)
     piano_files = played.save(out / PIANO_FOLDER)
-    tell(4, "page")
-    page = write_page(
-        out / "index.html",
-        result.alternatives[0].score.title or source.stem,
-        [
-            *demo_sections(result, files, attention, weights),
-            *piano_sections(played, piano_files),
-        ],
-        lead="A melody harmonised in four parts, and a piano performance continued, by models that "
-        "this project trained.",
+    files = [*made.files, *melody_files, *piano_files]
+    sections = [
+        *song_sections(made),
+        *melody_sections(result, weights, device),
+        *piano_sections(played),
+        _files(out, files),
+    ]
+    page = write_page(out / "index.html", made.composed.title, sections, lead=_lead(made))
+    tell(_STEPS, "done")
+    reports = {"song": made.report(), "melody": result.report(), "piano": played.report()}
+    seconds = round(time.perf_counter() - start, 2)
+    return {"page": page, "files": files, **reports, "seconds": seconds}
+
+
+def _lead(made: Song) -> str:
+    return (
+        f"{song_lead(made)} Below it: a known melody harmonised, and a piano performance continued."
+        " Every model was trained by this project."
     )
-    tell(5, "done")
-    return {
-        "page": page,
-        "files": [*files, *piano_files],
-        "total_seconds": round(time.perf_counter() - start, 2),
-        "piano": played.report(),
-        **result.report(),
-    }
 
 
-def demo_sections(
-    result: Harmonization, files: Sequence[Path], attention: Sequence[Figure], weights: str
-) -> list[Section]:
-    """Everything on the demo page, in reading order."""
+def _files(out: Path, files: Sequence[Path]) -> LinkSection:
+    """Links to all that was written but the page itself."""
+    names = [file.relative_to(out).as_posix() for file in files]
+    return LinkSection("Files", [(name, name) for name in names if name != "index.html"])
+
+
+def melody_sections(result: Harmonization, weights: str, device: str = "cpu") -> list[Section]:
+    """The harmonised melody: to see, to hear, to check, and what the model looked at."""
     first = result.alternatives[0]
     generated = [v for v in range(4) if not result.satb.notes[v]]
     engraving = engrave(musicxml_text(first.score), guarded=False)
@@ -111,28 +132,34 @@ def demo_sections(
     given = ", ".join(VOICE_LONG_NAMES[v].lower() for v in range(4) if v not in generated)
     return [
         score_section(
-            SCORE_HEADING,
+            MELODY_HEADING,
             first.score,
             engraving,
             text=f"Given: {given}. Everything else was written by the model in {result.key.name}.",
             fermata_stretch=1.4,
         ),
-        FigureSection("Piano roll", [Figure(roll, "Time runs to the right.", SCORE_HEADING)]),
-        *report_sections(first),
-        FigureSection(
-            "What the model looks at",
-            attention,
-            text="Self-attention of the last layer, mean over heads: row = the 16th being written, "
-            "column = the 16th it looks back at.",
+        MixedSection(
+            "More on the melody",
+            [
+                FigureSection(
+                    "The voices", [Figure(roll, "Time runs to the right.", MELODY_HEADING)]
+                ),
+                *voice_leading_parts(first),
+                FigureSection(
+                    "What the model looks at",
+                    attention_figures(first.grid, weights, device),
+                    text="Each row is the sixteenth that is being written, each column a "
+                    "sixteenth before it that is read.",
+                ),
+                _card(weights),
+                *([TextSection("Notes on the input", result.warnings)] if result.warnings else []),
+            ],
         ),
-        card_section(weights),
-        LinkSection("Files", [(file.suffix[1:], file.name) for file in files]),
-        *([TextSection("Notes on the input", result.warnings)] if result.warnings else []),
     ]
 
 
-def piano_sections(played: Outcome, files: Sequence[Path]) -> list[Section]:
-    """The continued performance: to hear, to see, measured beside its primer."""
+def piano_sections(played: Outcome) -> list[Section]:
+    """The continued performance: to hear and to see; its own page measures it."""
     piece, report = played.pieces[0], played.report()
     row = report["pieces"][0]
     text = (
@@ -140,41 +167,12 @@ def piano_sections(played: Outcome, files: Sequence[Path]) -> list[Section]:
         f"for {row['seconds']:.0f}."
     )
     roll = roll_svg(piece, "Performance", played.given)
-    measures = [[name.replace("_", " "), value] for name, value in row["to_primer"].items()]
     return [
         AudioSection("A performance continued", page_wav(render_piece(piece)), text),
         FigureSection(
-            "The performance", [Figure(roll, "Primer and model; deeper colour is louder.")]
+            "The performance",
+            [Figure(roll, "First what was played to the model, then the model; deeper is louder.")],
         ),
-        TableSection("The continuation beside its primer", ["measure", ""], measures),
-        LinkSection(
-            "Files of the performance", [(f.suffix[1:], f"{PIANO_FOLDER}/{f.name}") for f in files]
-        ),
-    ]
-
-
-def report_sections(found: Alternative) -> list[Section]:
-    """Voice-leading report: findings one by one, and rates."""
-    findings = [
-        [row["rule"], row["bar"], row["beat"], ", ".join(row["voices"]), row["message"]]
-        for row in found.report["findings"]
-    ]
-    clean = "" if findings else "The checker found nothing to mark."
-    measures = [[name.replace("_", " "), rate] for name, rate in found.report["measures"].items()]
-    kept = [
-        [name.replace("_", " "), 100 * share] for name, share in found.report["preserved"].items()
-    ]
-    return [
-        TableSection(
-            "Voice-leading report", ["rule", "bar", "beat", "voices", "what"], findings, text=clean
-        ),
-        TableSection(
-            "Measures",
-            ["measure", "%"],
-            measures,
-            caption="Parallels and their kin per 100 changes; the other rates in per cent.",
-        ),
-        TableSection("What was given and is still there", ["aspect", "%"], kept),
     ]
 
 
@@ -195,18 +193,23 @@ def attention_figures(grid: np.ndarray, weights: str, device: str = "cpu") -> li
         row_label="16th being written",
         column_label="16th that is read",
     )
-    return [Figure(picture, "Bright cells: the model reads these moments of the past.")]
+    return [
+        Figure(
+            picture,
+            "The darker a cell, the more the model reads that moment of the past. "
+            "Last layer, mean over its heads.",
+        )
+    ]
 
 
-def card_section(weights: str) -> TableSection:
-    """The card of the weights as a table."""
+def _card(weights: str) -> TableSection:
+    """What the weights are, may be used for and have learnt from."""
     card = show_model(weights)
-    rows = [
+    rows: list[list[Cell]] = [
         ["name", card["name"]],
         ["summary", card["summary"]],
         ["licence", card["licence"]],
         ["parameters", card["parameters"]],
         *(["trained on", line] for line in card["trained_on"]),
-        *([name.replace("_", " "), f"{value:.4g}"] for name, value in card["metrics"].items()),
     ]
-    return TableSection("The model", ["", ""], rows)
+    return TableSection("The model", ["what", "is"], rows)

@@ -2,6 +2,8 @@
 
 Several pieces are composed, each is played by several players, the words judge the pieces and the
 critic judges the players.  Everything that was drawn is in the report, not only what was kept.
+Where the sentence or an option asks for it, the melody of the kept piece becomes a chorale, and
+that or the piece is arranged for an ensemble.
 """
 
 from __future__ import annotations
@@ -16,14 +18,19 @@ from typing import Any
 
 import numpy as np
 
+from partimento.chain.song_chorale import Chorale, chorale
+from partimento.chain.song_setting import Setting, arranged, starting_soon
+from partimento.chain.song_wishes import Wishes, wishes_of
 from partimento.core.errors import ConfigError
 from partimento.core.files import write_atomic
 from partimento.core.plain import plain
 from partimento.music.attributes import LEVELS
 from partimento.music.expression import Played, Player, draw_player, play
+from partimento.music.expression_learnt import Style, draw_style, play_learnt
 from partimento.music.musicxml_write import musicxml_text
 from partimento.music.performance_write import write_performance
 from partimento.music.played_write import played_midi
+from partimento.music.score import Score
 from partimento.render.piece_sound import played_parts
 from partimento.render.sheet import Engraving
 from partimento.render.sound import render_parts, sound_levels, write_wav
@@ -43,11 +50,13 @@ from partimento.tasks.text2midi.outcome import (
 CANDIDATES = 4
 PLAYERS = 3
 CRITIC = "critique-strong"
+EXPRESSIONS = ("learnt", "rules")
+"""Players among the pianists learnt from, or by the rules of the literature."""
 JUDGED_BY = "interpretation"
 """The dimension of the critique that chooses among players: unsatisfactory to convincing."""
 _ALIKE = 0.02
 """Matches that differ by less are even, and the critic decides."""
-_STEPS = ("compose", "play", "judge", "engrave and render", "picture", "page")
+_STEPS = ("compose", "play", "judge", "engrave and render", "picture", "set in parts", "page")
 
 Progress = Callable[[int, int, str], None]
 
@@ -58,7 +67,7 @@ class Take:
 
     piece: Composed
     number: int
-    player: Player
+    player: Player | Style
     played: Played
     judged: Judged | None = None
 
@@ -86,8 +95,12 @@ class Take:
 
 @dataclass(frozen=True)
 class Song:
-    """Everything that came of one sentence; ``best`` was kept."""
+    """Everything that came of one sentence; ``best`` was kept.
 
+    ``chorale`` and ``arrangement`` are None where nobody asked for them.
+    """
+
+    wishes: Wishes
     composed: Outcome
     takes: tuple[Take, ...]
     best: Take
@@ -95,6 +108,9 @@ class Song:
     picture: Cover
     engraving: Engraving
     sound: np.ndarray
+    chorale: Chorale | None = None
+    arrangement: Setting | None = None
+    expression: str = EXPRESSIONS[0]
     seconds: float = 0.0
     files: tuple[Path, ...] = ()
 
@@ -109,19 +125,29 @@ class Song:
     def lasting(self) -> dict[str, Any]:
         """The part that is the same whenever it is made."""
         return {
-            "text": self.composed.understood.text,
+            "text": self.wishes.text,
             "asked": self.composed.asked.to_dict(),
             "forced": list(self.composed.forced),
+            "wishes": self.wishes.report(),
             "could_not": list(self.composed.could_not),
             "chosen": self.best.name,
             "chosen_by": self.chosen_by,
+            "expression": self.expression,
             "match": round(self.best.piece.chosen.score, 4),
             "convincing": self.best.row()["convincing"],
             "takes": [take.row() for take in self.takes],
             "match_report": [row.to_dict() for row in self.best.piece.chosen.rows],
             "sound": sound_levels(self.sound, SAMPLE_RATE),
             "picture": self.picture.facts(),
+            "chorale": None if self.chorale is None else self.chorale.report(),
+            "arrangement": None if self.arrangement is None else self.arrangement.report(),
         }
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """What else was written down beside the piece: chorale, arrangement."""
+        found = (None if self.chorale is None else self.chorale.setting, self.arrangement)
+        return tuple(one for one in found if one is not None)
 
 
 def song(
@@ -133,6 +159,9 @@ def song(
     candidates: int = CANDIDATES,
     players: int = PLAYERS,
     guidance: float | int = 1.5,
+    harmonize: bool = False,
+    arrange: str | None = None,
+    expression: str = EXPRESSIONS[0],
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Song:
@@ -142,20 +171,39 @@ def song(
     chosen by how well it matches the words; among pieces that match alike, and among players, the
     critic's score of the interpretation decides.  The same arguments give the same bytes.
 
+    ``harmonize``: the melody of the kept piece as a chorale in four parts.  ``arrange``: a name of
+    :data:`partimento.music.ensembles.ENSEMBLES`; its players get the parts of the piece where it
+    has several, otherwise, and with ``harmonize``, the four voices of the chorale.  The text may
+    ask for both ("harmonised in four parts", "arranged for string quartet").
+
+    ``expression``: ``learnt`` plays as pianists did (ASAP), ``rules`` by the KTH rules.
+
     Raises ConfigError for impossible options and what
     :func:`partimento.tasks.text2midi.compose.compose` raises.
     """
     for name, count, most in (("candidates", candidates, 16), ("players", players, 16)):
         if not 1 <= count <= most:
             raise ConfigError(f"{count} is not between 1 and {most}", where=f"--{name}")
+    if expression not in EXPRESSIONS:
+        known = " or ".join(EXPRESSIONS)
+        raise ConfigError(f"{expression!r} is not {known}", where="--expression")
+    wishes = wishes_of(text, harmonize, arrange)
     began = time.perf_counter()
     tell = _teller(progress)
     tell(0)
     composed = compose(
-        text, bars=bars, settings=settings, n=candidates, seed=seed, guidance=guidance
+        wishes.about,
+        bars=bars,
+        settings=settings,
+        n=candidates,
+        seed=seed,
+        guidance=guidance,
+        # Composing is told as one step; its own steps only show that it goes on.
+        progress=lambda done, total, label: tell(0),
     )
     tell(1)
-    takes = _played(composed, players, seed)
+    takes = _played(composed, players, seed, expression)
+    takes = tuple(replace(take, played=starting_soon(take.played)) for take in takes)
     tell(2)
     takes = _judged(takes)
     best, chosen_by = _choose(takes)
@@ -163,10 +211,14 @@ def song(
     score = written_score(best.piece, composed.title)
     engraving = engraved(musicxml_text(score))
     sound = render_parts(played_parts(best.played), SAMPLE_RATE)
-    made = Song(composed, takes, best, chosen_by, _picture(best, seed), engraving, sound)
+    tell(4)
+    made = Song(wishes, composed, takes, best, chosen_by, _picture(best, seed), engraving, sound)
+    made = replace(made, expression=expression)
     tell(5)
-    files = _save(made, Path(out))
+    made = _set_in_parts(made, score, seed)
     tell(6)
+    files = _save(made, Path(out))
+    tell(7)
     return replace(made, files=tuple(files), seconds=time.perf_counter() - began)
 
 
@@ -184,7 +236,7 @@ def _place(dimension: str) -> int:
     return NAMES.index(dimension)
 
 
-def _played(composed: Outcome, players: int, seed: int) -> tuple[Take, ...]:
+def _played(composed: Outcome, players: int, seed: int, expression: str) -> tuple[Take, ...]:
     """Every piece by every player; players differ, and are the same for all pieces."""
     takes = []
     for piece in composed.pieces:
@@ -192,8 +244,15 @@ def _played(composed: Outcome, players: int, seed: int) -> tuple[Take, ...]:
             continue
         for number in range(1, players + 1):
             rng = np.random.default_rng([seed, piece.number, number])
-            player = draw_player(np.random.default_rng([seed, number]), _energy(composed))
-            takes.append(Take(piece, number, player, play(piece.piece, player, rng)))
+            chance, energy = np.random.default_rng([seed, number]), _energy(composed)
+            player: Player | Style
+            if expression == "rules":
+                player = draw_player(chance, energy)
+                played = play(piece.piece, player, rng)
+            else:
+                player = draw_style(chance, energy)
+                played = play_learnt(piece.piece, player, rng)
+            takes.append(Take(piece, number, player, played))
     if not takes:
         raise ConfigError(
             "no piece has a note", where=composed.title, fix="Ask for more bars or another seed"
@@ -225,10 +284,10 @@ def _choose(takes: Sequence[Take]) -> tuple[Take, str]:
     heard = [take for take in even if not np.isnan(take.convincing)]
     if not heard:
         first = max(even, key=lambda take: take.piece.chosen.score)
-        return first, "the match with the words; the critic could not judge these performances"
+        return first, "its match with the words, since the critic could not judge the performances"
     best = max(heard, key=lambda take: (take.convincing, -take.piece.number, -take.number))
     if pieces == 1:
-        return best, "the piece by its match with the words, the player by the critic"
+        return best, "the match of the piece with the words and the critic's view of the player"
     return best, f"the critic, among {pieces} pieces that match the words alike"
 
 
@@ -237,6 +296,21 @@ def _picture(take: Take, seed: int) -> Cover:
         path = Path(place) / "piece.mid"
         path.write_bytes(written_midi(take.piece, ""))
         return cover(path, seed=seed)
+
+
+def _set_in_parts(made: Song, score: Score, seed: int) -> Song:
+    """The song with the chorale and the arrangement that were asked for."""
+    ensemble = made.wishes.ensemble
+    alone = len(set(made.best.piece.piece.instrument.tolist())) == 1
+    if made.wishes.harmonize or (ensemble is not None and alone):
+        made = replace(made, chorale=chorale(made.best.piece, seed))
+    if ensemble is None:
+        return made
+    if made.chorale is not None:
+        four = made.chorale.setting.score
+        return replace(made, arrangement=arranged(four, ensemble, four.title, "the chorale", seed))
+    title = made.composed.title
+    return replace(made, arrangement=arranged(score, ensemble, title, "the piece", seed))
 
 
 def _save(made: Song, folder: Path) -> list[Path]:
@@ -254,6 +328,8 @@ def _save(made: Song, folder: Path) -> list[Path]:
         "cover.png": made.picture.png,
         "report.json": json.dumps(plain(made.lasting()), indent=2, allow_nan=False) + "\n",
     }
+    for one in made.settings:
+        data |= one.files()
     for name, content in data.items():
         write_atomic(folder / name, content)
     files = [folder / name for name in data]

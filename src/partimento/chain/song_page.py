@@ -1,15 +1,19 @@
-"""The page of a song: cover, score that follows the performance, critique, choice, match."""
+"""The page of a song: cover, score that follows the performance, chorale, critique, choice."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from partimento.chain.song_setting import Setting
+from partimento.chain.voice_leading_page import voice_leading_section
 from partimento.music.barpiece import TICKS
 from partimento.music.barpiece_write import instruments_of
+from partimento.music.expression import Played
 from partimento.music.instruments import INSTRUMENTS
 from partimento.render.page import (
     Figure,
@@ -23,7 +27,7 @@ from partimento.render.page import (
     write_page,
 )
 from partimento.render.performance_roll import performance_roll_svg
-from partimento.render.sheet import TimeEvent
+from partimento.render.sheet import Engraving, TimeEvent
 from partimento.render.sound import lead_in_sec
 from partimento.tasks.critique.judge_page import radar_figure
 from partimento.tasks.text2midi.outcome_page import (
@@ -40,34 +44,63 @@ HEADING = "Score and performance"
 
 def write_song_page(path: Path, song: Song, names: Sequence[str]) -> Path:
     """Write the self-contained page beside the files that it links to; returns its path."""
-    sections: list[Section] = []
-    if song.picture.svg is not None:
-        sections.append(FigureSection("Cover", [Figure(song.picture.svg, song.picture.note)]))
-    sections += [_score(song), _roll(song), *_critique(song), _takes(song)]
-    sections.append(understood_section(song.composed))
-    if song.best.piece.chosen.rows:
-        sections.append(match_section(song.best.piece))
-    if song.composed.could_not:
-        sections.append(TextSection("What could not be done", song.composed.could_not))
-    sections.append(LinkSection("Files", [(name, name) for name in names]))
-    write_page(path, song.composed.title, sections, lead=_lead(song))
+    links = LinkSection("Files", [(name, name) for name in names])
+    sections = [*song_sections(song), links]
+    write_page(path, song.composed.title, sections, lead=song_lead(song))
     return path
 
 
-def _lead(song: Song) -> str:
+def song_sections(song: Song) -> list[Section]:
+    """Everything on the page but the links to files, in reading order."""
+    sections: list[Section] = []
+    if song.picture.svg is not None:
+        note = song.picture.note
+        caption = f"{note[0].upper()}{note[1:]}."
+        sections.append(FigureSection("Cover", [Figure(song.picture.svg, caption, fits=True)]))
+    sections += [_score(song), _roll(song), *_critique(song)]
+    if song.chorale is not None:
+        sections.append(_setting(song.chorale.setting))
+        sections.append(voice_leading_section("Voice leading of the chorale", song.chorale.found))
+    if song.arrangement is not None:
+        sections.append(_setting(song.arrangement))
+    sections += [_takes(song), _understood(song)]
+    if song.best.piece.chosen.rows:
+        sections.append(replace(match_section(song.best.piece), heading="Match with the words"))
+    if song.composed.could_not:
+        sections.append(TextSection("What could not be done", song.composed.could_not))
+    return sections
+
+
+_PLAYED = {
+    "learnt": "Played with an expression learnt from pianists.",
+    "rules": "Played by rules of expression.",
+}
+
+
+def song_lead(song: Song) -> str:
+    """How many were tried and why this one was kept, in one sentence."""
     pieces = len({take.piece.number for take in song.takes})
-    return (
-        f"{pieces} pieces were composed from the words and each was played by "
-        f"{len(song.takes) // pieces} players; this one was kept by {song.chosen_by}."
+    players = len(song.takes) // pieces
+    composed = "One piece was" if pieces == 1 else f"{pieces} pieces were"
+    by = "one player" if players == 1 else f"{players} players"
+    start = (
+        f"{composed} composed from the words{' and' if pieces == 1 else ', each'} played by {by}"
     )
+    return f"{start}." if len(song.takes) == 1 else f"{start}. Kept by {song.chosen_by}."
 
 
 def played_events(song: Song) -> list[TimeEvent]:
     """The score's events at the seconds at which they were played."""
-    piece, played = song.best.piece.piece, song.best.played
+    return events_as_played(song.engraving, song.best.played)
+
+
+def events_as_played(engraving: Engraving, played: Played) -> list[TimeEvent]:
+    """Events of an engraved score at the seconds at which a player played its notes."""
+    piece = played.piece
     written, index = np.unique(piece.onset, return_inverse=True)
     # Of several notes that were written together the middle one tells the time.
     heard = np.array([np.median(played.onset_sec[index == n]) for n in range(len(written))])
+    heard = np.maximum.accumulate(heard)
     end = piece.bars * piece.bar_ticks
     ticks = np.append(written, max(end, int(written[-1]) + 1))
     seconds = np.append(heard, max(played.seconds, float(heard[-1]) + 0.01))
@@ -78,19 +111,46 @@ def played_events(song: Song) -> list[TimeEvent]:
             event.on,
             event.off,
         )
-        for event in song.engraving.events
+        for event in engraving.events
     ]
 
 
 def _score(song: Song) -> ScoreSection:
     best, piece = song.best, song.best.piece.piece
-    text = (
-        f"{piece.bars} bars of {piece.meter}, {best.played.seconds:.0f} s; "
+    met = (
         f"{best.piece.chosen.score:.0%} of what was asked for is met. "
-        "Played by rules of expression."
+        if best.piece.chosen.rows
+        else ""
+    )
+    bars = "one bar" if piece.bars == 1 else f"{piece.bars} bars"
+    text = (
+        f"{bars.capitalize()} of {piece.meter}, {best.played.seconds:.0f} seconds. {met}"
+        + _PLAYED[song.expression]
     )
     wav = page_wav(song.sound)
     return ScoreSection(HEADING, song.engraving.svg, played_events(song), wav, text)
+
+
+def _setting(made: Setting) -> ScoreSection:
+    events = events_as_played(made.engraving, made.played)
+    text = " ".join(made.said)
+    return ScoreSection(made.heading, made.engraving.svg, events, page_wav(made.sound), text)
+
+
+def _understood(song: Song) -> TableSection:
+    """What was understood of the sentence: of the piece, and of what to do with it."""
+    section = understood_section(song.composed)
+    asked = [
+        [
+            one.what,
+            one.value,
+            f"{one.words} (said)" if one.words else "",
+            "" if one.words else "set",
+            "",
+        ]
+        for one in song.wishes.asked
+    ]
+    return replace(section, rows=[*section.rows, *asked])
 
 
 def _roll(song: Song) -> FigureSection:
@@ -123,5 +183,8 @@ def _critique(song: Song) -> list[Section]:
 def _takes(song: Song) -> TableSection:
     rows = [[cell(value) for value in take.row().values()] for take in song.takes]
     columns = list(song.takes[0].row())
-    text = f"Kept: {song.best.name}, by {song.chosen_by}."
+    text = (
+        f"Kept: {song.best.name}, by {song.chosen_by}. The match is the share of what was asked "
+        "for that is met; convincing is the critic's score of the interpretation, from 0 to 1."
+    )
     return TableSection("All that was tried", columns, rows, text=text)

@@ -11,6 +11,7 @@ import partimento
 from partimento.cli import options
 from partimento.cli.batch import run_findings
 from partimento.cli.inputs import expand
+from partimento.cli.judge_expression import evaluate_expression
 from partimento.cli.judge_sound import evaluate_audio2visual
 from partimento.cli.judge_text import evaluate_pair
 from partimento.cli.output import describe, emit, progress_bar, table
@@ -39,6 +40,7 @@ def check(inputs: options.Inputs, json: options.Json = False) -> None:
 
 
 evaluate.command("pair")(evaluate_pair)
+evaluate.command("expression")(evaluate_expression)
 evaluate.command("audio2visual")(evaluate_audio2visual)
 
 

@@ -29,9 +29,11 @@ from partimento.cli import (
     look,
     make,
     piano,
+    regenerate,
     semantic,
     song,
     sound,
+    studio,
     text2midi,
     train,
 )
@@ -52,6 +54,7 @@ app = typer.Typer(
 _COMMANDS: dict[str, Callable[..., None]] = {
     "harmonize": make.harmonize,
     "compose": text2midi.compose,
+    "regenerate": regenerate.regenerate,
     "parse": text2midi.parse,
     "attributes": text2midi.attributes,
     "compose-chorale": make.compose_chorale,
@@ -71,6 +74,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "ablate": look.ablate,
     "federate": federate.federate,
     "song": song.song,
+    "studio": studio.studio,
     "demo": make.demo,
 }
 _GROUPS: dict[str, typer.Typer] = {

@@ -29,14 +29,26 @@ def song(
         int, typer.Option(min=1, max=16, help="Players of each piece; the best is kept.")
     ] = 3,
     guidance: Annotated[float, typer.Option(help="How hard the model listens to the words.")] = 1.5,
+    harmonize: Annotated[
+        bool, typer.Option("--harmonize", help="Also set the melody as a chorale in four parts.")
+    ] = False,
+    arrange: Annotated[
+        str | None,
+        typer.Option(
+            help="Also arrange it: string, brass, wind, saxophone quartet, choir, keyboard."
+        ),
+    ] = None,
+    expression: Annotated[
+        str, typer.Option(help="Players: learnt from pianists, or by rules.")
+    ] = "learnt",
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
     """From a sentence to a piece that is played, judged, engraved, heard and pictured.
 
-    Several pieces are composed and each is played by several players with rules of expression; the
-    words judge the pieces, the critic the players. Every file is kept, and index.html shows and
-    plays everything.
+    Several pieces are composed and each is played by several players, learnt from pianists or by
+    rules; the words judge the pieces, the critic the players. Every file is kept, and index.html
+    shows and plays everything. The text may ask for a chorale or an arrangement, as the options do.
     """
     with progress_bar(json) as progress:
         made = partimento.song(
@@ -47,6 +59,9 @@ def song(
             candidates=candidates,
             players=players,
             guidance=guidance,
+            harmonize=harmonize,
+            arrange=arrange,
+            expression=expression,
             seed=seed,
             progress=progress,
         )
@@ -62,7 +77,14 @@ def _text(report: dict[str, Any]) -> str:
             table(report["takes"], columns),
             f"kept {report['chosen']} by {report['chosen_by']}: match {report['match']:.0%}, "
             f"interpretation {told}",
+            *_in_parts(report),
             *report["could_not"],
             *(f"wrote {file}" for file in report["files"]),
         ]
     )
+
+
+def _in_parts(report: dict[str, Any]) -> list[str]:
+    """A line for the chorale and one for the arrangement, where there are any."""
+    found = [report["chorale"], report["arrangement"]]
+    return [f"{one['title']}: {' '.join(one['said'])}" for one in found if one is not None]

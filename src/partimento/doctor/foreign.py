@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -78,8 +79,8 @@ def examine_module(
     rows: list[dict[str, Any]] = []
     watched, initial = None, None
     if rehearsal and optimizer is not None:
-        rows, watched, trained = rehearse(model, batches, loss, optimizer, rehearsal, seed)
-        initial, probe = probe, _with_model(probe, trained)
+        rows, watched, trained, stepper = rehearse(model, batches, loss, optimizer, rehearsal, seed)
+        initial, probe = probe, replace(probe, model=trained, optimizers=(stepper,))
     case = Case(
         name=name or type(model).__name__,
         kind=kind or kind_of(targets(batches[0])),
@@ -101,10 +102,11 @@ def rehearse(
     optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
     steps: int,
     seed: int = 0,
-) -> tuple[list[dict[str, Any]], Watched, nn.Module]:
-    """Rows of the curves, what the monitor saw, and the trained copy; ``model`` is not touched.
+) -> tuple[list[dict[str, Any]], Watched, nn.Module, Optimizer]:
+    """Rows of the curves, what the monitor saw, the trained copy and its optimiser.
 
-    Random numbers inside (dropout) come from ``seed``; torch's own state is put back.
+    ``model`` is not touched.  Random numbers inside (dropout) come from ``seed``; torch's own state
+    is put back.
     """
     twin = copy.deepcopy(model).train()
     stepper = optimizer(twin.parameters())
@@ -125,11 +127,7 @@ def rehearse(
             rows.append({"kind": "train", "step": step + 1, "loss": number, "lr": rate})
             if not math.isfinite(number):
                 break
-    return rows, monitor.watched(), twin.train(model.training)
-
-
-def _with_model(probe: Probe, model: nn.Module) -> Probe:
-    return Probe(**{**{f: getattr(probe, f) for f in Probe.__dataclass_fields__}, "model": model})
+    return rows, monitor.watched(), twin.train(model.training), stepper
 
 
 # -- defaults ------------------------------------------------------------------------------------

@@ -152,12 +152,15 @@ def _disjoint(
     return tuple(c[order] for c in columns)
 
 
-def read_bar_piece(path: str | Path, *, guarded: bool = True) -> BarPiece:
+def read_bar_piece(path: str | Path, *, guarded: bool = True, own_bars: bool = False) -> BarPiece:
     """A MIDI file on the grid; see :func:`partimento.music.barpiece_read.bar_piece_of`.
+
+    Bar lines are looked for, because files seldom mark a pickup; with ``own_bars`` they are those
+    of the file, its first tick being the first, so that no note moves.
 
     Raises InputFileError for a damaged, oversized or empty file, MusicError for a file without
     pitched notes.
     """
     from partimento.music.barpiece_read import read
 
-    return read(Path(path), guarded=guarded)
+    return read(Path(path), guarded=guarded, own_bars=own_bars)

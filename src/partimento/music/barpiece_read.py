@@ -39,12 +39,13 @@ class _Raw:
     tempi: list[tuple[float, float]]
 
 
-def read(path: Path, *, guarded: bool) -> BarPiece:
-    """The whole file, barred by the meter that prevails."""
+def read(path: Path, *, guarded: bool, own_bars: bool = False) -> BarPiece:
+    """The whole file, barred by the meter that prevails; ``own_bars``: from its first tick on."""
     raw = _load(read_limited(path, MIDI_BYTES), str(path), guarded)
     end = float((raw.notes[:, 0] + raw.notes[:, 1]).max())
     meter = _longest(raw.meters, end, "4/4")
-    return _piece(raw, 0.0, end, meter, _longest(raw.tempi, end, 120.0), bool(raw.tempi))
+    tempo = _longest(raw.tempi, end, 120.0)
+    return _piece(raw, 0.0, end, meter, tempo, bool(raw.tempi), own_bars=own_bars)
 
 
 def read_sections(path: str | Path, *, guarded: bool = False) -> list[BarPiece]:
@@ -143,16 +144,28 @@ def _longest(changes: Sequence[tuple[float, T]], end: float, otherwise: T) -> T:
 
 
 def _piece(
-    raw: _Raw, start: float, stop: float, meter: str, tempo: float, stated: bool
+    raw: _Raw,
+    start: float,
+    stop: float,
+    meter: str,
+    tempo: float,
+    stated: bool,
+    *,
+    own_bars: bool = False,
 ) -> BarPiece:
-    """Notes that begin in ``start`` to ``stop`` (quarters), moved so that bars begin on 0."""
+    """Notes that begin in ``start`` to ``stop`` (quarters), moved so that bars begin on 0.
+
+    With ``own_bars`` a bar begins at ``start``, whatever the notes say.
+    """
     notes = raw.notes[(raw.notes[:, 0] >= start - 1e-6) & (raw.notes[:, 0] < stop - 1e-6)]
     onset = np.floor((notes[:, 0] - start) * TICKS + 0.5).astype(np.int64)
     off = np.floor((notes[:, 0] + notes[:, 1] - start) * TICKS + 0.5).astype(np.int64)
     duration = np.maximum(1, off - onset)
     pitch, velocity, voice = notes[:, 2:].astype(np.int64).T
-    onset = _whole_bars(onset, velocity, meter_ticks(meter))
-    shift = -pickup_ticks(onset, duration, velocity, pitch, meter) % meter_ticks(meter)
+    shift = 0
+    if not own_bars:
+        onset = _whole_bars(onset, velocity, meter_ticks(meter))
+        shift = -pickup_ticks(onset, duration, velocity, pitch, meter) % meter_ticks(meter)
     return bar_piece(
         *(onset + shift, duration, pitch, velocity, voice),
         meter=meter,

@@ -151,6 +151,7 @@ def _bar_text(plan: Layout, part: Part, index: int, first: bool) -> str:
     markers = _markers(plan, part, index, first)
     out = [text for place, text in markers if place == 0]
     later = [(place, text) for place, text in markers if place > 0]
+    above: set[int] = set()
     for i, (voice, heads) in enumerate(laid.bars[index]):
         if i:
             length = int(bar.duration * plan.divisions)
@@ -158,7 +159,8 @@ def _bar_text(plan: Layout, part: Part, index: int, first: bool) -> str:
         for head in heads:
             if later:
                 later = _place_markers(out, later, head, plan.divisions)
-            out.append(_head_text(head, voice, plan.divisions, laid.staves))
+            out.append(_head_text(head, voice, plan.divisions, laid.staves, head.staff in above))
+        above |= {head.staff for head in heads if head.notes}
         out += [text for _, text in later]
         later = []
     return "".join(out)
@@ -272,8 +274,11 @@ def _tempo(quarter_per_minute: float, beat: Fraction, shown: bool) -> str:
 # -- notes ----------------------------------------------------------------------------------------
 
 
-def _head_text(head: Head, voice: str, divisions: int, staves: int) -> str:
-    """The ``<note>`` elements of a head, in the element order of the schema."""
+def _head_text(head: Head, voice: str, divisions: int, staves: int, lower: bool) -> str:
+    """The ``<note>`` elements of a head, in the element order of the schema.
+
+    ``lower``: another voice of this staff stands above.
+    """
     length = f"<duration>{int(head.duration * divisions)}</duration>"
     lane = f"<voice>{_text(voice)}</voice>"
     kind, modification = _value_text(head)
@@ -299,7 +304,7 @@ def _head_text(head: Head, voice: str, divisions: int, staves: int) -> str:
             f"<note{loud}>{'<grace/>' if note.grace else ''}{'<chord/>' if i else ''}"
             f"<pitch><step>{pitch.step}</step>{alter}<octave>{pitch.octave}</octave></pitch>"
             f"{'' if note.grace else length}{stop}{start}{lane}{kind}{accidental}{modification}"
-            f"{staff}{'' if i else beams}{_note_marks(head, note, first=i == 0)}"
+            f"{staff}{'' if i else beams}{_note_marks(head, note, i == 0, lower)}"
             f"{_lyrics(note)}</note>\n"
         )
     return "".join(out)
@@ -330,7 +335,7 @@ def _notations(inner: str) -> str:
     return f"<notations>{inner}</notations>" if inner else ""
 
 
-def _note_marks(head: Head, note: Note, first: bool) -> str:
+def _note_marks(head: Head, note: Note, first: bool, lower: bool) -> str:
     inner = '<tied type="stop"/>' if note.tie_stop else ""
     inner += '<tied type="start"/>' if note.tie_start else ""
     inner += _tuplet_marks(head) if first else ""
@@ -342,7 +347,9 @@ def _note_marks(head: Head, note: Note, first: bool) -> str:
             group = "technical"
         if _ID.fullmatch(mark):
             inner += f"<{group}><{mark}/></{group}>"
-    inner += '<fermata type="upright"/>' if note.fermata else ""
+    # Two fermatas of one staff would stand on top of each other.
+    way = "inverted" if lower else "upright"
+    inner += f'<fermata type="{way}"/>' if note.fermata else ""
     return _notations(inner)
 
 

@@ -95,6 +95,22 @@ class Rules:
                 total += price * as_array(bits)
         return total
 
+    def costs_ahead(
+        self, current: Sequence[int], following: Sequence[int], voice: int
+    ) -> NDArray[np.float64]:
+        """Price in nats of every pitch for ``voice`` for what it does with the given next frame.
+
+        ``following``: the next frame's four pitches, negative where they are silent or still to be
+        drawn.  Parallels and contrary fifths and octaves into notes that are given can be avoided
+        from here only.
+        """
+        total = np.zeros(PITCHES)
+        for price, test in ((self.parallel, theory.parallel), (self.contrary, theory.contrary)):
+            if price and following[voice] >= 0:
+                bits = _into_given(test, current, following, voice)
+                total += price * as_array(bits)
+        return total
+
     def forbidden(
         self,
         previous: Sequence[int],
@@ -213,6 +229,23 @@ def _with_movers(test: _Motion, previous: Sequence[int], current: Sequence[int],
     for other in range(VOICES):
         if other != voice and previous[other] >= 0 and current[other] >= 0:
             bits |= _motion(test, mine, previous[other], current[other])
+    return bits
+
+
+@lru_cache(maxsize=100_000)
+def _motion_from(test: _Motion, other: int, next_mine: int, next_other: int) -> int:
+    """Candidates that make ``test`` true when both voices go on to notes that are given."""
+    pitches = np.arange(PITCHES)
+    fifths = test(pitches, other, next_mine, next_other, theory.FIFTH)
+    return as_bits(fifths | test(pitches, other, next_mine, next_other, theory.OCTAVE))
+
+
+def _into_given(test: _Motion, current: Sequence[int], following: Sequence[int], voice: int) -> int:
+    """Candidates that make ``test`` true with any voice that is chosen now and given next."""
+    bits = 0
+    for other in range(VOICES):
+        if other != voice and current[other] >= 0 and following[other] >= 0:
+            bits |= _motion_from(test, current[other], following[voice], following[other])
     return bits
 
 

@@ -104,11 +104,14 @@ function makeCursor(figure) {
   line.setAttribute("class", "cursor");
   line.setAttribute("y1", "56");
   line.setAttribute("y2", String(svg.viewBox.baseVal.height - 26));
+  // Unseen until the sound is played: before, it would stand beside the picture.
+  line.setAttribute("visibility", "hidden");
   svg.append(line);
   return (quarter) => {
     const x = left + quarter * scale;
     line.setAttribute("x1", String(x));
     line.setAttribute("x2", String(x));
+    line.setAttribute("visibility", "visible");
     const shown = x - paper.scrollLeft;
     if (shown < 0 || shown > paper.clientWidth - 40) paper.scrollLeft = x - 80;
   };

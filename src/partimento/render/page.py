@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -41,11 +42,13 @@ class Figure:
     """One SVG with a caption.
 
     ``follows`` is the heading of a :class:`ScoreSection`; a piano roll then shows a moving cursor.
+    ``fits``: a picture without small print that shrinks to the window instead of being scrolled.
     """
 
     svg: str = field(repr=False)
     caption: str = ""
     follows: str = ""
+    fits: bool = False
 
 
 @dataclass(frozen=True)
@@ -220,6 +223,8 @@ def page_html(title: str, sections: Sequence[Section], *, lead: str = "") -> str
     ]
     folder = files("partimento.render")
     style = folder.joinpath("page.css").read_text(encoding="utf-8")
+    if names:
+        style += _score_font()
     script = folder.joinpath("page.js").read_text(encoding="utf-8")
     return Template(folder.joinpath("page.html").read_text(encoding="utf-8")).substitute(
         policy=_policy(style, script),
@@ -245,7 +250,22 @@ def _policy(style: str, script: str) -> str:
     """Nothing is allowed but the shipped script and style and data inside the page."""
     return (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
-        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
+        "img-src data:; media-src data:; font-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+@cache
+def _score_font() -> str:
+    """The font that scores are spaced for, inside the page.
+
+    In the wider serif font of a system without Times the words under the notes would collide.
+    """
+    font = files("partimento.render").joinpath("fonts", "PartimentoSerif-Regular.ttf").read_bytes()
+    data = base64.b64encode(font).decode()
+    return (
+        '@font-face { font-family: "Partimento Serif"; '
+        f'src: url("data:font/ttf;base64,{data}") format("truetype"); }}\n'
+        '.score .paper svg { font-family: "Partimento Serif", Times, serif; }\n'
     )
 
 
@@ -329,8 +349,9 @@ def _figures(name: str, section: FigureSection, places: _Places) -> str:
         link = f' data-follows="{places.scores[figure.follows]}"' if figure.follows else ""
         caption = f"<figcaption>{clean_text(figure.caption)}</figcaption>" if figure.caption else ""
         label = clean_text(figure.caption or section.heading)
+        paper = "paper fits" if figure.fits else "paper"
         shown.append(
-            f'<figure{link}><div class="paper" tabindex="0" role="group" aria-label="{label}">'
+            f'<figure{link}><div class="{paper}" tabindex="0" role="group" aria-label="{label}">'
             f"{_picture(figure.svg, f'{name}-{i}-')}</div>{caption}</figure>"
         )
     return f'<div class="figures">{"".join(shown)}</div>'
@@ -398,9 +419,7 @@ def _table(section: TableSection) -> str:
     count = len(section.columns)
     if any(len(row) != count for row in section.rows):
         raise ValueError(f"every row of {section.heading!r} needs {count} cells")
-    right = [
-        bool(section.rows) and all(_is_number(row[i]) for row in section.rows) for i in range(count)
-    ]
+    right = [_all_numbers([row[i] for row in section.rows]) for i in range(count)]
     head = "".join(
         f'<th scope="col"{_side(right[i])}>{clean_text(column)}</th>'
         for i, column in enumerate(section.columns)
@@ -416,6 +435,12 @@ def _table(section: TableSection) -> str:
         f'<div class="table"><table>{caption}<thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
+
+
+def _all_numbers(column: Sequence[Cell]) -> bool:
+    """Whether a column holds numbers and, at most, empty cells beside them."""
+    told = [value for value in column if value is not None]
+    return bool(told) and all(_is_number(value) for value in told)
 
 
 def _is_number(value: Cell) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,18 +137,47 @@ def make_optimizers(model: nn.Module, settings: Settings, head: str) -> tuple[Op
     return tuple(optimizers)
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who hears of a training while it goes on: ``row`` of each row, ``step(done, total)``."""
+
+    row: Callable[[Mapping[str, Any]], None]
+    step: Callable[[int, int], None]
+
+
+_LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def heard_by(listener: Listener) -> Iterator[None]:
+    """While this lasts, watched trainings tell ``listener``; it may raise to end one."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
 def fit(work: Work, settings: Settings, *, watched: bool) -> Trained:
     """Train; rows as the trainer of the slices writes them.
 
     A loss that is no number ends the training, as it does there, after the monitor has seen it.
     """
+    listener = _LISTENER.get() if watched else None
     model, steps = work.model, settings["training.max_steps"]
     optimizers = make_optimizers(model, settings, work.head)
     schedule = validate_config(ScheduleConfig, options(settings, "training.schedule"), "schedule")
     curriculum = Curriculum(_curriculum(settings), work.full_length)
     state, each = curriculum.start(), max(1, -(-work.examples // settings["training.batch_size"]))
     monitor = Monitor(model, every=settings["training.watch_every"]) if watched else None
-    rows: list[dict[str, Any]] = [_validation(work, 0, 0, state.length)]
+    rows: list[dict[str, Any]] = []
+
+    def note(row: dict[str, Any]) -> None:
+        rows.append(row)
+        if listener is not None:
+            listener.row(row)
+
+    note(_validation(work, 0, 0, state.length))
     reason = "max_steps"
     model.train()
     for step in range(steps):
@@ -161,15 +192,17 @@ def fit(work: Work, settings: Settings, *, watched: bool) -> Trained:
             rate = optimizers[0].param_groups[0]["lr"]
             about = {"kind": "train", "step": step + 1, "epoch": step // each}
             figures = {"loss": loss, "lr": rate, "gradient_norm": norm}
-            rows.append({**about, "length": state.length, **figures})
+            note({**about, "length": state.length, **figures})
         if not finite:
             reason = "not_finite"
             break
         if (step + 1) % settings["training.validate_steps"] == 0 or last:
-            rows.append(_validation(work, step + 1, step // each, state.length))
+            note(_validation(work, step + 1, step // each, state.length))
         if (step + 1) % each == 0:
             state = curriculum.step(state, step // each, rows[-1].get("loss"))
-    rows.append({"kind": "stop", "step": step + 1, "epoch": step // each, "reason": reason})
+        if listener is not None:
+            listener.step(step + 1, steps)
+    note({"kind": "stop", "step": step + 1, "epoch": step // each, "reason": reason})
     seen = monitor.watched() if monitor is not None else None
     if monitor is not None:
         monitor.close()

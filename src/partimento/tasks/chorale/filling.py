@@ -156,7 +156,7 @@ def draft(
         return grid, 0.0
     batch = single_batch(grid, given, meta, minor=key.mode == "minor")
     rngs = [np.random.default_rng([*seed, i]) for i in range(CANDIDATES)]
-    guide = Guide(mode, meta.get("fermata"), key, final=final)
+    guide = Guide(mode, meta.get("fermata"), key, final=final, given=np.where(given, grid, -1))
     decoded = decode(model, batch, rngs, Sampling(*sampling), guide)
     best = int(np.argmax(decoded.log_probs - decoded.penalties))
     filled = np.where(given, grid, decoded.grids[best])

@@ -27,6 +27,8 @@ class Guide:
     ``fermata_T`` marks the frames under a fermata (None: not known); cadences are asked for in
     the second half of each, the bass from its first frame on, so that suspensions may resolve.
     ``final``: the frames reach the end of the piece, so the last fermata closes it.
+    ``given``: the cells (T, 4) that stay, negative elsewhere; where the next frame is given, what
+    is drawn must also lead well into it.
     """
 
     def __init__(
@@ -36,11 +38,13 @@ class Guide:
         key: Key | None,
         *,
         final: bool = True,
+        given: np.ndarray | None = None,
     ):
         self.rules = Rules.preset(mode)
         self.active = mode != "off"
         self.axis = midi_axis()
         self.tonic = None if key is None else key.tonic_pitch_class
+        self.given = given
         self.last = last_fermata(fermata_T) if final else frozenset()
         self.chromatic = np.zeros(len(self.axis), dtype=bool)
         if key is not None:
@@ -59,6 +63,9 @@ class Guide:
         costs = self.rules.costs(
             before, now.tolist(), voice, leading_tone=self.leading_tone, cadence=cadence
         )
+        if self.given is not None and frame + 1 < len(self.given):
+            following = self.given[frame + 1].tolist()
+            costs = costs + self.rules.costs_ahead(now.tolist(), following, voice)
         costs = np.where(self.axis >= 0, costs[self.axis], FORBIDDEN_NATS)
         price = CHROMATIC_NATS if len(history) else FIRST_CHROMATIC_NATS
         costs = costs + price * (self.chromatic & (self.axis != before[voice]))

@@ -26,6 +26,8 @@ from partimento.tasks.critique.words import difference_reading, difference_text
 SAME_PASSAGE = 0.75
 """Performances with this share of their notes in common, in order, are of the same passage."""
 _COMPARED_NOTES = 800
+_NOTES_PER_SEC = 8.0
+"""Density at which chords are told from runs."""
 """So many notes from the start tell passages apart."""
 
 Progress = Callable[[int, int, str], None]
@@ -110,7 +112,10 @@ def same_passage(performances: Sequence[np.ndarray]) -> list[int]:
 def _line(notes: np.ndarray) -> list[int]:
     """Pitches in order, from low to high within a chord."""
     notes = notes[:_COMPARED_NOTES]
-    chords = chord_numbers(notes[:, 0] * TICKS_PER_SECOND)
+    # At one and the same density of notes, so that another tempo groups them into the same chords.
+    span = float(np.ptp(notes[:, 0])) if len(notes) else 0.0
+    pace = len(notes) / span / _NOTES_PER_SEC if span > 0 else 1.0
+    chords = chord_numbers(notes[:, 0] * pace * TICKS_PER_SECOND)
     pitches: list[int] = notes[np.lexsort((notes[:, 2], chords)), 2].astype(np.int64).tolist()
     return pitches
 

@@ -33,7 +33,7 @@ class PianoRecipe(Config):
 def recipe_class(kind: str) -> type[Config]:
     """The schema of a recipe whose ``kind`` is given.
 
-    Raises ConfigError for another kind than ``events`` and ``strong``.
+    Raises ConfigError for another kind than ``events``, ``strong`` and ``expression``.
     """
     if kind == "events":
         from partimento.tasks.piano.event_recipe import EventRecipe
@@ -43,7 +43,13 @@ def recipe_class(kind: str) -> type[Config]:
         from partimento.tasks.piano.strong_recipe import StrongRecipe
 
         return StrongRecipe
-    raise ConfigError(f"unknown kind of piano model {kind!r}", fix="Use events or strong")
+    if kind == "expression":
+        from partimento.tasks.piano.expression_recipe import ExpressionRecipe
+
+        return ExpressionRecipe
+    raise ConfigError(
+        f"unknown kind of piano model {kind!r}", fix="Use events, strong or expression"
+    )
 
 
 def check_recipe(values: dict[str, Any], where: str) -> Config:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from partimento.core.checkpoint import Card
-from partimento.core.config import Config
-from partimento.tasks.piano.recipe import check_recipe
+from partimento.core.config import Config, apply_overrides, load_yaml
+from partimento.core.progress import progress_bar
+from partimento.tasks.piano.recipe import check_recipe, load_recipe
 from partimento.training.compare import compare_and_write
-from partimento.training.launch import launch, recipe_label
+from partimento.training.launch import in_one_go, launch, recipe_label
 
 if TYPE_CHECKING:
     from partimento.training.task import Task
@@ -35,7 +36,14 @@ def train(
     progress: bool | None = None,
     preview: bool = False,
 ) -> dict[str, Any]:
-    """Train what the recipe file says; see :func:`partimento.training.launch.launch`."""
+    """Train what the recipe file says; see :func:`partimento.training.launch.launch`.
+
+    The learnt expression (``kind: expression``) is no training in epochs: it is fitted in some
+    minutes and takes neither ``resume`` nor ``preview`` nor ``time_limit``.
+    """
+    if str(apply_overrides(load_yaml(recipe), overrides).get("kind")) == "expression":
+        in_one_go("some minutes", preview=preview, time_limit=time_limit, resume=resume)
+        return _fit_expression(recipe, overrides, out, progress)
     return launch(
         recipe,
         overrides,
@@ -48,6 +56,22 @@ def train(
         progress=progress,
         preview=preview,
     )
+
+
+def _fit_expression(
+    recipe: str | Path,
+    overrides: Sequence[str],
+    out: str | Path | None,
+    progress: bool | None,
+) -> dict[str, Any]:
+    """Fit the expression of a recipe."""
+    from partimento.tasks.piano.expression_recipe import ExpressionRecipe, train_expression
+
+    chosen = load_recipe(recipe, overrides)
+    if not isinstance(chosen, ExpressionRecipe):
+        raise ValueError(f"no expression for a {type(chosen).__name__}")
+    with progress_bar(progress is False) as bar:
+        return train_expression(chosen, recipe, out=out, progress=bar)
 
 
 def compare(runs: Sequence[str | Path], out: str | Path | None = None) -> dict[str, Any]:

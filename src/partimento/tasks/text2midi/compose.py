@@ -77,7 +77,8 @@ def compose(
     began = time.perf_counter()
     checked_counts(n, best_of)
     sampling = resolve_sampling(style_preset, temperature, top_p)
-    _check_options(seed, guidance, continue_from, restyle, keep_melody)
+    check_drawing(seed, guidance)
+    _check_options(continue_from, restyle, keep_melody)
     weight = checked_weight(blend_weight) if blend is not None else 0.0
     request = Request.of(text, like, settings, bars, continue_from, restyle)
     forced = forced_names(request.attributes, force.split(","), free)
@@ -196,13 +197,8 @@ def resolve_sampling(
     return found if top_p is None else replace(found, top_p=float(top_p))
 
 
-def _check_options(
-    seed: int,
-    guidance: float | int,
-    continue_from: str | Path | None,
-    restyle: str | Path | None,
-    keep_melody: bool,
-) -> None:
+def check_drawing(seed: int, guidance: float | int) -> None:
+    """Raise ConfigError for a seed or a guidance that is not possible."""
     if not 0 <= seed < 2**63:
         raise ConfigError(f"a seed of {seed} is not possible", where="--seed", fix="Use 0 or more")
     if not 0 <= guidance <= MOST_GUIDANCE:
@@ -211,6 +207,13 @@ def _check_options(
             where="--guidance",
             fix=f"Use 0 to {MOST_GUIDANCE:g}; 1 is the plain sampler",
         )
+
+
+def _check_options(
+    continue_from: str | Path | None,
+    restyle: str | Path | None,
+    keep_melody: bool,
+) -> None:
     if continue_from is not None and restyle is not None:
         raise ConfigError(
             "a piece cannot be continued and restyled at once",

@@ -139,10 +139,10 @@ def understood_section(outcome: Outcome) -> TableSection:
         shown = "free" if value is None else value
         rows.append([name, shown, words, ", ".join(settings), "forced" if force else ""])
     unused = outcome.understood.unused
-    text = f"Words without a meaning here: {', '.join(unused)}." if unused else ""
+    text = f"Words that were not used: {', '.join(unused)}." if unused else ""
     if not rows:
         rows = [["nothing", "free choice", "", "", ""]]
-    columns = ("attribute", "asked for", "in the text", "set", "")
+    columns = ("attribute", "asked for", "in the text", "set", "forced")
     return TableSection("What was understood", columns, rows, text=text)
 
 
@@ -219,7 +219,7 @@ def match_section(composed: Composed) -> TableSection:
          "forced" if row.forced else ""]
         for row in composed.chosen.rows
     ]  # fmt: skip
-    columns = ("attribute", "asked for", "measured", "", "forced")
+    columns = ("attribute", "asked for", "measured", "result", "forced")
     return TableSection(f"Match {composed.number}", columns, rows)
 
 

@@ -81,12 +81,12 @@ class Request:
         attributes, given, most = stated, None, MOST_BARS
         notes: tuple[str, ...] = ()
         if continue_from is not None:
-            given = _given(continue_from)
-            _check_meter(given, continue_from)
+            given = given_piece(continue_from)
+            check_meter(given, continue_from)
             attributes, notes = _as_given(attributes, given)
             most = MOST_BARS - min(CONTEXT_BARS, given.bars)
         elif restyle is not None:
-            given = _given(restyle)
+            given = given_piece(restyle)
             attributes = conditions_from(given, attributes)
             length = stated.bars or min(MOST_BARS, given.bars)
             attributes = replace(attributes, bars=length)
@@ -177,9 +177,12 @@ class Request:
         )
 
 
-def _given(path: str | Path) -> BarPiece:
-    """A file to go on from or to restyle.  Raises MusicError for one that is too long."""
-    piece = read_bar_piece(path)
+def given_piece(path: str | Path, *, own_bars: bool = False) -> BarPiece:
+    """A file to go on from, to restyle or to change; see ``read_bar_piece`` for ``own_bars``.
+
+    Raises MusicError for one that is too long, and what ``read_bar_piece`` raises.
+    """
+    piece = read_bar_piece(path, own_bars=own_bars)
     kinds = len(np.unique(piece.instrument))
     if piece.bars > LONGEST_GIVEN or kinds > MOST_INSTRUMENTS:
         raise MusicError(
@@ -191,7 +194,8 @@ def _given(path: str | Path) -> BarPiece:
     return piece
 
 
-def _check_meter(given: BarPiece, path: str | Path) -> None:
+def check_meter(given: BarPiece, path: str | Path) -> None:
+    """Raise MusicError for a meter that no model has learnt."""
     if given.meter not in METERS:
         raise MusicError(
             f"no music in {given.meter} was learnt from, so none can follow",

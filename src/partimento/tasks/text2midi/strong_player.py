@@ -117,7 +117,7 @@ def mixture(wish: Wish, guidance: float) -> list[tuple[Conditions, float]]:
 
 
 class Session:
-    """Pieces that are drawn side by side."""
+    """Pieces that are drawn side by side; ``capacity`` steps are remembered, by default all."""
 
     def __init__(
         self,
@@ -126,6 +126,7 @@ class Session:
         rngs: Sequence[np.random.Generator],
         sampling: Sampling,
         guidance: float,
+        capacity: int | None = None,
     ) -> None:
         self.network, self.wishes, self.rngs = model.network, wishes, rngs
         self.sampling, self.guidance = sampling, guidance
@@ -139,7 +140,7 @@ class Session:
         told = [prefix(c, None if c is BLANK else self._bars(n)) for n, c in conditions]
         self.asked_RD = self.network.asked(torch.from_numpy(prefixes(told)))
         self.tonic_R = torch.tensor([tonic_of(c.attributes) for _, c in conditions])
-        self.decoder = StaticDecoder(model.plan, len(self.owner))
+        self.decoder = StaticDecoder(model.plan, len(self.owner), capacity)
 
     def _bars(self, wish: int) -> int:
         start = self.wishes[wish].start
@@ -152,7 +153,7 @@ class Session:
         self.trackers = [
             Tracker(h.bar_ticks, self._bars(n), h.tempo_bpm) for n, h in enumerate(self.headers)
         ]
-        self.rules = [Rules(w, t) for w, t in zip(self.wishes, self.trackers, strict=True)]
+        self.rules = [self._rules(n) for n in range(len(self.wishes))]
         self.steering = [
             Steering(w.conditions.attributes, t, self.guidance - 1.0)
             for w, t in zip(self.wishes, self.trackers, strict=True)
@@ -162,11 +163,12 @@ class Session:
         constant_WD = constant_WD + self.network.tempo_in(tempo)
         self.constant_RD = self.asked_RD + constant_WD[self.owner]
         h_RD = self._begin()
-        total = sum(t.bars for t in self.trackers)
-        while not all(t.finished for t in self.trackers):
+        ends = [self._end(t) for t in self.trackers]
+        while any(t.bar < end for t, end in zip(self.trackers, ends, strict=True)):
             self._draw(h_RD)
             if progress is not None:
-                progress(sum(min(t.bar, t.bars) for t in self.trackers), total, "bars")
+                done = (min(t.bar, end) for t, end in zip(self.trackers, ends, strict=True))
+                progress(sum(done), sum(ends), "bars")
             if self.decoder.full:
                 # What is forgotten is the oldest half; every step carries the prefix along.
                 self.decoder.slide(self.decoder.capacity // 2)
@@ -175,6 +177,14 @@ class Session:
             finished_piece(rules, header)
             for rules, header in zip(self.rules, self.headers, strict=True)
         ]
+
+    def _rules(self, wish: int) -> Rules:
+        """What one piece may do."""
+        return Rules(self.wishes[wish], self.trackers[wish])
+
+    def _end(self, tracker: Tracker) -> int:
+        """The bar before which drawing ends: all are drawn."""
+        return tracker.bars
 
     def _begin(self) -> Tensor:
         """Hidden states after the first bar line, or after the music to go on from."""
@@ -233,6 +243,13 @@ class Session:
         self, h_RD: Tensor, chosen: np.ndarray, going: np.ndarray, u_5W: np.ndarray
     ) -> None:
         """Instrument, pitch, duration and loudness of the wishes ``going`` into ``chosen``."""
+        self._draw_players(h_RD, chosen, going, u_5W[1])
+        self._draw_shapes(h_RD, chosen, going, u_5W[2:])
+
+    def _draw_players(
+        self, h_RD: Tensor, chosen: np.ndarray, going: np.ndarray, u_W: np.ndarray
+    ) -> None:
+        """Who plays at the chosen places."""
         net = self.network
         rows = np.flatnonzero(np.isin(self.owner, going))
         h, owner = h_RD[torch.from_numpy(rows)], self.owner[rows]
@@ -240,9 +257,17 @@ class Session:
         states = np.array([self.trackers[n].input() for n in owner])
         last, same = torch.from_numpy(states[:, 1]), torch.from_numpy(states[:, 0]) == place
         logits = net.instrument_logits(h, last, same)
-        chosen[going, 1] = self._choose(
-            logits, rows, going, u_5W[1], self.shades, "players", chosen
-        )
+        chosen[going, 1] = self._choose(logits, rows, going, u_W, self.shades, "players", chosen)
+
+    def _draw_shapes(
+        self, h_RD: Tensor, chosen: np.ndarray, going: np.ndarray, u_3W: np.ndarray
+    ) -> None:
+        """Pitch, duration and loudness for the chosen places and instruments."""
+        net = self.network
+        rows = np.flatnonzero(np.isin(self.owner, going))
+        h, owner = h_RD[torch.from_numpy(rows)], self.owner[rows]
+        place = torch.from_numpy(chosen[owner, 0])
+        states = np.array([self.trackers[n].input() for n in owner])
         player = torch.from_numpy(chosen[owner, 1])
         recalled = [self.trackers[n].recalled_notes(*chosen[n, :2].tolist()) for n in owner]
         notes = np.array(recalled).reshape(len(owner), len(LOOK_BACK), 2)
@@ -254,16 +279,16 @@ class Session:
         ages = torch.from_numpy(age + gap[:, None])
         logits = net.pitch_logits(hidden, self.tonic_R[torch.from_numpy(rows)], ages, near)
         chosen[going, 2] = self._choose(
-            logits, rows, going, u_5W[2], self.sampling, "pitches", chosen
+            logits, rows, going, u_3W[0], self.sampling, "pitches", chosen
         )
         hidden = net.duration_hidden_of(h, place, torch.from_numpy(chosen[owner, 2]))
         held = np.concatenate([states[:, 3:4], notes[..., 1]], axis=1)
         logits = net.duration_logits(hidden, torch.from_numpy(held))
         chosen[going, 3] = self._choose(
-            logits, rows, going, u_5W[3], self.shades, "durations", chosen
+            logits, rows, going, u_3W[1], self.shades, "durations", chosen
         )
         logits = net.loudness_logits(hidden, torch.from_numpy(states[:, 4]))
-        chosen[going, 4] = self._choose(logits, rows, going, u_5W[4], self.shades, "", chosen)
+        chosen[going, 4] = self._choose(logits, rows, going, u_3W[2], self.shades, "", chosen)
 
     def _choose(
         self,

@@ -1,0 +1,91 @@
+// A job on the page: how far it is, a way to stop it, its result or the paragraph that says why not.
+
+import { fill, h, say } from "./dom.js";
+import { follow, get, post, result } from "./api.js";
+
+const WORDS = { queued: "waiting", running: "working", done: "done", failed: "failed", cancelled: "cancelled" };
+
+/** Words for a state. */
+export const stateWord = (state) => WORDS[state] ?? state;
+
+/** How far a job is, as an element. */
+export function progressOf(job) {
+  const label = job.state === "queued" ? "Waiting for its turn" : job.label || "Working";
+  const known = job.state === "running" && job.total > 0;
+  return h("div", { class: "row" },
+    h("progress", { max: known ? job.total : null, value: known ? job.done : undefined, "aria-label": "Progress of the job" }),
+    h("span", {}, known ? `${label} (${job.done} of ${job.total})` : label));
+}
+
+/** A paragraph that says what went wrong. */
+export function mistake(error) {
+  return h("p", { class: "error", role: "alert" }, error.message ?? String(error));
+}
+
+/**
+ * Place an order and follow it inside `place`; `show(result, job)` fills in what comes.
+ * Returns the job's number, or null when the order was refused.
+ */
+export async function order(kind, body, place, show) {
+  fill(place, h("p", { class: "muted" }, "Placing the order ..."));
+  let job;
+  try {
+    job = await post(`/api/jobs/${kind}`, body);
+  } catch (error) {
+    fill(place, mistake(error));
+    return null;
+  }
+  watch(job, place, show);
+  return job.number;
+}
+
+/** Follow a job inside `place` until it ends. */
+export function watch(job, place, show) {
+  let shown = -1;
+  const end = follow((news) => {
+    if (news.number === job.number) step(news);
+  });
+  async function step(news) {
+    if (news.revision <= shown) return;
+    shown = news.revision;
+    if (news.state === "queued" || news.state === "running") {
+      const stop = h("button", { type: "button", onclick: () => post(`/api/jobs/${news.number}/cancel`) }, "Stop");
+      // Keep the focus of somebody who is on the button.
+      const focused = place.contains(document.activeElement) && document.activeElement.tagName === "BUTTON";
+      fill(place, h("div", { class: "notice row", "data-job": news.number }, progressOf(news), stop));
+      if (focused) stop.focus();
+      return;
+    }
+    end();
+    if (news.state === "done") await finish(news);
+    else if (news.state === "failed") fill(place, mistake(new Error(news.error)));
+    else fill(place, h("p", { class: "notice" }, "This job was cancelled."));
+    say(`The job is ${stateWord(news.state)}.`);
+  }
+  async function finish(news) {
+    try {
+      const found = await result(news.number);
+      fill(place);
+      await show(found, news);
+      place.dataset.done = news.number;
+    } catch (error) {
+      fill(place, mistake(error));
+    }
+  }
+  step(job);
+}
+
+/** Show a job of the history again, when the address says ?job=NUMBER; true when it does. */
+export async function fromAddress(kinds, place, show) {
+  const number = Number(new URLSearchParams(location.search).get("job"));
+  if (!Number.isInteger(number) || number < 1) return null;
+  try {
+    const job = await get(`/api/jobs/${number}`);
+    if (!kinds.includes(job.kind)) return null;
+    watch(job, place, show);
+    return job;
+  } catch (error) {
+    fill(place, mistake(error));
+    return null;
+  }
+}
