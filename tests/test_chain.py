@@ -55,6 +55,7 @@ def test_the_chorale_of_the_sentence_has_no_parallels(report: tuple[Path, str]) 
     out, _ = report
     made = json.loads((out / "report.json").read_text(encoding="utf-8"))
     assert made["match"] == 1.0 and made["chorale"]["preserved"]["share"] == 1.0
+    assert made["expression"] == "learnt"
     rates = made["chorale"]["measures"]
     assert rates["parallel_fifths"] == rates["parallel_octaves"] == rates["crossing"] == 0
 

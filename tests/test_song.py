@@ -172,6 +172,12 @@ def test_the_lead_is_a_sentence(made):
     assert song_lead(one) == "One piece was composed from the words and played by one player."
 
 
+def test_a_text_that_is_too_long_is_refused_before_anything_is_read_from_it(tmp_path):
+    with pytest.raises(ConfigError, match="characters"):
+        song("harmonised " * 100_000, tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
 def test_impossible_numbers_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="players"):
         song(TEXT, tmp_path / "s", players=0)

@@ -10,17 +10,18 @@ from partimento.chain.expression_report import TEXTS, evaluate_expression
 from partimento.chain.song import song
 from partimento.cli.judge_expression import expression_text
 from partimento.core.errors import ConfigError
-from partimento.music.expression import Player
-from partimento.music.expression_learnt import Style
 
 TEXT = "a calm piece in F major for piano"
 
 
-def test_the_way_of_playing_is_chosen_and_told(tmp_path):
+def test_the_way_of_playing_is_chosen_and_told(tmp_path, monkeypatch):
     few = {"bars": 4, "candidates": 1, "players": 1, "seed": 2}
-    learnt = song(TEXT, tmp_path / "learnt", **few)
-    rules = song(TEXT, tmp_path / "rules", expression="rules", **few)
-    assert isinstance(learnt.best.player, Style) and isinstance(rules.best.player, Player)
+    with monkeypatch.context() as without:
+        without.setattr("partimento.chain.song.play", None)
+        learnt = song(TEXT, tmp_path / "learnt", **few)
+    with monkeypatch.context() as without:
+        without.setattr("partimento.chain.song.play_learnt", None)
+        rules = song(TEXT, tmp_path / "rules", expression="rules", **few)
     assert learnt.report()["expression"] == "learnt" and rules.report()["expression"] == "rules"
     one, two = learnt.best.played, rules.best.played
     # The same piece, another player.
@@ -58,4 +59,6 @@ def test_counts_that_cannot_be_are_refused(tmp_path):
         evaluate_expression(tmp_path, pieces=13)
     with pytest.raises(ConfigError, match="not between 1 and 16"):
         evaluate_expression(tmp_path, players=0)
+    with pytest.raises(ConfigError, match="not between 2 and 64"):
+        evaluate_expression(tmp_path, bars=65)
     assert len(set(TEXTS)) == 12 and expression_report.CRITIC == "critique-strong"

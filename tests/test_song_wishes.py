@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from partimento.chain.song_wishes import wishes_of
@@ -28,6 +30,7 @@ from partimento.core.errors import ConfigError
         ),
         ("un tema en re menor, armonízalo como un coral", "un tema en re menor", True, None),
         ("arranged for organ", "", False, "organ"),
+        ("a jig arranged for brass and harmonised", "a jig", True, "brass quartet"),
     ],
 )  # fmt: skip
 def test_what_is_to_be_done_is_told_from_what_the_piece_is(text, about, harmonize, ensemble):
@@ -47,6 +50,8 @@ def test_what_is_to_be_done_is_told_from_what_the_piece_is(text, about, harmoniz
         "un vals sin armonizar",
         "a harmonious piece, with rich harmony",
         "no arranged strings",
+        "a waltz arranged for piano and cello",
+        "un vals arreglado para piano y un violín",
     ],
 )
 def test_a_piece_that_is_described_so_is_left_alone(text):
@@ -57,6 +62,12 @@ def test_a_piece_that_is_described_so_is_left_alone(text):
 
 def test_no_piano_before_the_wish_does_not_deny_it():
     assert wishes_of("a jig for flute, no piano, harmonised in four parts").harmonize
+
+
+def test_many_spaces_take_no_time():
+    began = time.process_time()
+    wishes_of("arranged for" + " " * 4000)
+    assert time.process_time() - began < 0.5
 
 
 def test_an_option_comes_before_the_sentence():

@@ -115,3 +115,17 @@ def test_a_piece_without_notes_cannot_be_played():
     empty = piece().select(np.array([], dtype=np.int64))
     with pytest.raises(ValueError, match="without notes"):
         play(empty, Player(), rng())
+
+
+def test_the_clock_of_a_score_is_that_of_its_performance():
+    played = play(piece(2), STEADY, rng())
+    assert played.seconds_at(np.arange(8)) == pytest.approx(played.onset_sec)
+    between = played.seconds_at([0.5])[0]
+    assert between == pytest.approx((played.onset_sec[0] + played.onset_sec[1]) / 2)
+    assert played.seconds_at([8.0])[0] == pytest.approx(played.seconds)
+
+
+def test_the_middle_note_of_a_chord_tells_its_time():
+    played = play(piece(1, chords=True), STEADY, rng())
+    spread = replace(played, onset_sec=played.onset_sec + 0.1 * (np.arange(12) % 3))
+    assert spread.seconds_at([1.0])[0] == pytest.approx(np.median(spread.onset_sec[3:6]))

@@ -1,3 +1,4 @@
+import csv
 from dataclasses import replace
 
 import numpy as np
@@ -74,6 +75,25 @@ def test_parts_and_unsure_alignments_are_kept_apart(folder, tmp_path):
 def test_a_folder_without_the_table_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"no performances\.csv"):
         list(read_pairs(tmp_path, "train"))
+
+
+def test_a_table_without_a_column_is_refused_by_its_name(tmp_path):
+    write_asap(tmp_path, works=1)
+    table = tmp_path / "performances.csv"
+    table.write_text(table.read_text().replace("note_alignments", "alignments", 1))
+    with pytest.raises(DataError, match="no column note_alignments"):
+        list(read_pairs(tmp_path, "train"))
+
+
+def test_a_performance_whose_beats_are_damaged_is_left_out(tmp_path):
+    write_asap(tmp_path, works=2)
+    whole = list(read_pairs(tmp_path, "train"))
+    with (tmp_path / "performances.csv").open() as file:
+        row = next(row for row in csv.DictReader(file) if row["split"] == "train")
+    (tmp_path / row["performance_annotations"]).write_text("soon\tlater\tdb,4/4\n")
+    left = list(read_pairs(tmp_path, "train"))
+    assert len(left) == len(whole) - 1
+    assert row["midi_performance"] not in {pair.performance for pair in left}
 
 
 def test_an_upbeat_gets_a_bar_of_its_own(tmp_path):

@@ -131,6 +131,7 @@ def test_pitches(token, name):
         ("**kern\t**kern\n4c\n", "line 2: 1 columns where 2 spines"),
         ("**kern\n4c\n4h\n", "line 3: '4h' is neither a note nor a rest"),
         ("**kern\nc\n", "line 2: 'c' has no duration"),
+        ("**kern\t**kern\n4c\t\x1f\n*-\t*-\n", "line 2: .* is no note"),
         ("**kern\n99999c\n", "line 2: .*out of bounds"),
         ("**kern\n4ccccccccccc\n", "line 2: .*no pitch|range"),
         ("**kern\n*M4/0\n4c\n", "line 2: .*power of two"),

@@ -23,6 +23,7 @@ def go_wrong(order: Way, bench: Bench) -> dict[str, Any]:
     return {
         "die": _die, "exit": _exit, "hang": _hang, "raise": _raise, "blame": _blame,
         "print": _print, "eat": _eat, "write": _write, "count": _count,
+        "halves": _halves, "numbers": _numbers,
     }[order.way](bench)  # fmt: skip
 
 
@@ -67,3 +68,18 @@ def _count(bench: Bench) -> dict[str, Any]:
         bench.tell(step, 200, "counting")
         time.sleep(0.05)
     return {}
+
+
+def _halves(bench: Bench) -> dict[str, Any]:
+    bench.tell(1, 1, "half a letter: \ud800")
+    return {"title": "half a letter: \udfff"}
+
+
+def _numbers(bench: Bench) -> dict[str, Any]:
+    # Beyond what Python writes as text: this cannot even be told.
+    return {"number": 10**5000}
+
+
+def die_of_it(question: Order, bench: Bench) -> dict[str, Any]:
+    """A parser that a foreign file kills."""
+    return _die(bench)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,6 +82,12 @@ class RunningStudio:
         """End the process: terminate or kill."""
         getattr(self.process, how)()
         self.process.wait(timeout=20)
+
+
+def run_apart(scene: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a coroutine run in a thread: the browser's driver keeps a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, scene).result()
 
 
 def start_studio(home: Path, runs: Path, *options: str) -> RunningStudio:

@@ -46,7 +46,7 @@ def test_it_goes_on_from_a_chosen_place_and_from_the_result(desk: Watched) -> No
     )
     page.get_by_role("button", name="Pause: Continuation 2").click()
     assert "continuation-1.mid" in result.inner_text()
-    link = result.get_by_role("link", name="Judge in Critique").get_attribute("href")
+    link = result.get_by_role("link", name="Use in Critique").get_attribute("href")
     assert re.fullmatch(r"/critique\?file=job%3A\d+%2Fcontinuation-1.mid&file=job.*-2.mid", link)
     desk.picture("continue-desk")
     desk.axe()

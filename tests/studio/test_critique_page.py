@@ -170,6 +170,8 @@ def test_an_earlier_critique_is_shown_again_and_mistakes_are_told(
     page = desk.open(f"/critique?job={job['number']}")
     judged(page)
     assert "performance-1.wav" in page.get_by_label("Files").last.inner_text()
+    # What was judged is chosen again: another one beside it would be compared.
+    page.get_by_role("button", name="Remove again.mid").click()
     notes = read_performance(PIECE)
     few = Performance(
         notes.onset_sec[:2],

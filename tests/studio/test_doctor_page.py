@@ -50,7 +50,7 @@ def clean_runs(studio: Any) -> Iterator[None]:
 def test_without_runs_the_page_says_what_to_do(desk: Any, clean_runs: None) -> None:
     page = desk.open("/doctor")
     page.get_by_text("partimento train recipes/chorale/small.yaml").wait_for()
-    page.get_by_role("button", name="Learn by a sick model").last.click()
+    page.get_by_role("button", name="Learn from a sick model").last.click()
     page.get_by_role("heading", name="What goes wrong?").wait_for()
     desk.axe()
     desk.check()

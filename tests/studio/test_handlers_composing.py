@@ -20,7 +20,7 @@ from partimento.studio.handlers.composing import (
     song_job,
     understand,
 )
-from partimento.studio.handlers.piece_data import bar_seconds, played_clock, roll_data
+from partimento.studio.handlers.piece_data import bar_seconds, roll_data
 from partimento.studio.orders import ComposeOrder, RegenerateOrder, SongOrder
 from partimento.studio.questions import UnderstandQuestion
 from partimento.tasks.text2midi.wishes import SETTABLE
@@ -145,11 +145,9 @@ def scale() -> BarPiece:
 
 def test_the_clock_of_a_performance_is_that_of_its_notes() -> None:
     played = play(scale(), Player(), np.random.default_rng(0))
-    clock = played_clock(played)
-    heard = [clock(float(quarter)) for quarter in range(8)]
-    assert heard == pytest.approx(played.onset_sec.tolist())
+    assert played.seconds_at(np.arange(8)) == pytest.approx(played.onset_sec)
     lines = bar_seconds(played)
-    assert len(lines) == 3 and lines[1] == pytest.approx(heard[4], abs=1e-3)
+    assert len(lines) == 3 and lines[1] == pytest.approx(played.onset_sec[4], abs=1e-3)
 
 
 def test_roll_data_of_a_piece_as_written() -> None:

@@ -77,7 +77,7 @@ def test_a_file_becomes_a_chorale_with_the_mouse(desk: Any, tmp_path: Path) -> N
     page = desk.open("/harmonise")
     page.get_by_label("A file of yours").check()
     page.set_input_files("input[type=file]:not([multiple])", str(path))
-    page.get_by_role("heading", name="What was given").wait_for()
+    page.get_by_role("heading", name="The melody").wait_for()
     page.get_by_label("Alternatives").fill("1")
     page.get_by_role("button", name="Harmonise", exact=True).click()
     wait_for_job(page)

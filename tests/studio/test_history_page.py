@@ -91,7 +91,7 @@ def test_a_waiting_job_is_cancelled_on_a_phone(
         ]
     number = placed[1]["number"]
     page = phone.open("/history")
-    button = page.get_by_role("button", name=f"Cancel job {number}")
+    button = page.get_by_role("button", name=f"Stop job {number}")
     button.focus()
     page.keyboard.press("Enter")
     page.locator(f"[data-job='{number}'][data-state='cancelled']").wait_for(timeout=30_000)
@@ -144,7 +144,7 @@ def test_every_kind_of_job_has_a_page_to_open_it(desk: Any) -> None:
     page = desk.open("/history")
     kinds = sorted(ORDERS)
     found = page.evaluate(
-        "async (kinds) => { const page = await import('/static/pages/history.js');"
+        "async (kinds) => { const page = await import('/static/js/kinds.js');"
         " return kinds.map((kind) => page.pageOf({ kind, number: 7 })); }",
         kinds,
     )

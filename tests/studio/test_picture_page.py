@@ -23,6 +23,7 @@ def shown(page: Any) -> list[int]:
 
 def test_an_example_becomes_a_cover_and_others(desk: Any) -> None:
     page = desk.open("/picture")
+    page.get_by_text("More settings").click()
     page.get_by_label("Size").fill("256")
     page.get_by_label("Words on the cover").fill("Evening")
     page.get_by_role("button", name="Take the example").click()
@@ -34,7 +35,7 @@ def test_an_example_becomes_a_cover_and_others(desk: Any) -> None:
     text = Path(saving.value.path()).read_text(encoding="utf-8")
     assert text.startswith("<svg") and "Evening" in text
     assert saving.value.suggested_filename == "cover-0.svg"
-    page.get_by_role("button", name="Three others").click()
+    page.get_by_role("button", name="Draw three others").click()
     page.get_by_text("Seed 3:").wait_for(timeout=60_000)
     assert shown(page) == [256, 256, 256]
     sources = page.locator(".pictures img").evaluate_all("all => all.map((one) => one.src)")
@@ -56,6 +57,7 @@ def test_a_cover_with_the_keyboard_on_a_phone(phone: Any) -> None:
     page.keyboard.press("Enter")
     # Without a file the page says what to do.
     assert "Choose a piece or a sound first" in page.get_by_role("alert").inner_text()
+    page.get_by_text("More settings").click()
     page.get_by_label("Size").fill("256")
     page.get_by_role("button", name="Take the example").focus()
     page.keyboard.press("Enter")
@@ -81,6 +83,7 @@ def test_a_sound_that_is_handed_in_is_heard(desk: Any) -> None:
         {"name": "rain.wav", "mimeType": "audio/wav", "buffer": stream.getvalue()}
     )
     page.get_by_text("rain.wav: 2 seconds").wait_for(timeout=60_000)
+    page.get_by_text("More settings").click()
     page.get_by_label("Size").fill("128")
     page.get_by_role("button", name="Draw the cover").click()
     page.locator(".pictures img").wait_for(timeout=90_000)
@@ -94,10 +97,12 @@ def test_a_file_of_an_earlier_job_can_be_chosen(desk: Any, studio: Any) -> None:
     job = studio.finished("compose", order)
     assert job["state"] == "done", job
     page = desk.open("/picture")
-    made = page.get_by_label("Or something that was made here")
-    ref = made.locator("option").nth(1).get_attribute("value")
-    assert ref.startswith(f"job:{job['number']}/")
-    made.select_option(ref)
+    page.get_by_text("Or a piece that was made here").click()
+    page.locator(f"option[value='job:{job['number']}/01.mid']").wait_for(state="attached")
+    page.get_by_label("File", exact=True).select_option("01.mid")
+    page.get_by_role("button", name="Use this piece").click()
+    page.get_by_text(f"01.mid of job {job['number']} is chosen.").wait_for()
+    page.get_by_text("More settings").click()
     page.get_by_label("Size").fill("128")
     page.get_by_role("button", name="Draw the cover").click()
     page.locator(".pictures img").wait_for(timeout=90_000)

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.studio.conftest import RunningStudio
+from tests.studio.conftest import RunningStudio, run_apart
 
 from partimento.examples import PRIMER, example_path
 from partimento.studio import guard
@@ -150,7 +150,12 @@ def _stream(head: bytes, size: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("head", "size"), [(PIECE.read_bytes(), 2_500_000), (b"RIFF0000WAVE", 51_000_000)]
+    ("head", "size"),
+    [
+        (PIECE.read_bytes(), 2_500_000),
+        (SONG.read_bytes(), 10_500_000),
+        (b"RIFF0000WAVE", 51_000_000),
+    ],
 )
 def test_an_undeclared_giant_is_cut_off_and_nothing_is_left(
     studio: RunningStudio, head: bytes, size: int
@@ -182,8 +187,13 @@ def _mxl(entries: dict[str, bytes]) -> bytes:
 
 _CONTAINER = b'<container><rootfiles><rootfile full-path="a.musicxml"/></rootfiles></container>'
 _LAUGHS = b"".join(b'<!ENTITY l%d "%s">' % (n, b"&l%d;" % (n - 1) * 10) for n in range(1, 9))
+_BOMB = _mxl({"META-INF/container.xml": _CONTAINER, "a.musicxml": bytes(30_000_000)})
 HOSTILE = {
-    "a bomb": _mxl({"META-INF/container.xml": _CONTAINER, "a.musicxml": bytes(30_000_000)}),
+    "a bomb": _BOMB,
+    "a bomb that says it is small": _BOMB.replace(
+        (30_000_000).to_bytes(4, "little"), (40_000).to_bytes(4, "little")
+    ),
+    "packed too well": _mxl({"META-INF/container.xml": _CONTAINER, "a.musicxml": bytes(9_000_000)}),
     "many entries": _mxl({f"{n}.xml": b"x" for n in range(500)}),
     "a path": _mxl({"META-INF/container.xml": _CONTAINER, "../../a.musicxml": b"x"}),
     "laughs": b'<?xml version="1.0"?><!DOCTYPE score-partwise [<!ENTITY l0 "ha">'
@@ -239,7 +249,7 @@ def test_a_client_that_never_finishes_its_request_is_hung_up_on() -> None:
 
     async def scene() -> tuple[float, bytes]:
         config = uvicorn.Config(
-            app, port=0, log_level="error", lifespan="off", http=impatient_protocol(0.4)
+            app, port=0, log_level="error", lifespan="off", http=impatient_protocol(0.4, 60)
         )
         server = uvicorn.Server(config)
         running = asyncio.create_task(server.serve())
@@ -263,7 +273,7 @@ def test_a_client_that_never_finishes_its_request_is_hung_up_on() -> None:
         await running
         return took, answers
 
-    took, answers = asyncio.run(scene())
+    took, answers = run_apart(scene())
     assert 0.2 < took < 5
     assert answers.count(b"200 OK") == 2
 
@@ -286,7 +296,7 @@ def _guarded(receive: Any, **scope: Any) -> list[dict[str, Any]]:
         "type": "http", "method": "POST", "path": "/api/jobs/check",
         "headers": [(b"host", b"127.0.0.1:1"), (b"x-partimento-token", b"t")], **scope,
     }  # fmt: skip
-    asyncio.run(door(values, receive, send))
+    run_apart(door(values, receive, send))
     return sent
 
 

@@ -95,7 +95,7 @@ def test_numpy_plays_what_torch_predicts(weights: Path, folder: Path) -> None:
 
 def test_arrays_are_those_of_the_network() -> None:
     torch.manual_seed(0)
-    network = ExpressionConvolution(5, 2)
+    network = ExpressionConvolution(5, 2, 0.0)
     arrays = network_arrays(network, Standard(np.zeros(3), np.ones(3)))
     assert arrays["layer1.near_KCC"].shape == (3, 5, 5)
     assert np.allclose(arrays["layer1.near_KCC"][2, 4, 1],
@@ -177,7 +177,7 @@ def test_manners_are_directions_in_which_players_of_one_work_differ(folder: Path
         melody = section.features[:, 0] > 0.2
         section.value[:, 1] += np.where(melody, 1.0, -1.0) * (n % 3 - 1)
     torch.manual_seed(0)
-    network, standard = ExpressionConvolution(16, 2), Standard.of(sections)
+    network, standard = ExpressionConvolution(16, 2, 0.0), Standard.of(sections)
     manners = find_manners(network, standard, sections, sections, styles=2)
     first = manners["moves"][0].reshape(17, 4)
     hidden, _ = predicted(network, standard, sections[0])
@@ -187,7 +187,9 @@ def test_manners_are_directions_in_which_players_of_one_work_differ(folder: Path
     assert effect[:, 1].std() > 5 * effect[:, [0, 2, 3]].std(axis=0).max()
 
 
-@pytest.mark.parametrize("break_it", ["features", "shape", "missing"])
+@pytest.mark.parametrize(
+    "break_it", ["features", "shape", "bias", "missing", "layers", "nan", "memory", "scale"]
+)
 def test_weights_of_another_version_are_refused(
     weights: Path, tmp_path: Path, break_it: str
 ) -> None:
@@ -197,6 +199,16 @@ def test_weights_of_another_version_are_refused(
         meta = meta.model_copy(update={"vocabulary": {"features": ["pitch"]}})
     elif break_it == "shape":
         arrays["leave_CT"] = arrays["leave_CT"][:, :3]
+    elif break_it == "bias":
+        arrays["layer1.mix_C"] = arrays["layer1.mix_C"][:5]
+    elif break_it == "layers":
+        meta = meta.model_copy(update={"config": {**meta.config, "layers": 60}})
+    elif break_it == "nan":
+        arrays["leave_T"] = np.full_like(arrays["leave_T"], np.nan)
+    elif break_it == "memory":
+        arrays["manners.noise_memory"] = np.full_like(arrays["manners.noise_memory"], 1.5)
+    elif break_it == "scale":
+        arrays["scale_F"] = np.zeros_like(arrays["scale_F"])
     else:
         del arrays["manners.moves"]
     path = tmp_path / "odd.safetensors"

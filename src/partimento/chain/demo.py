@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from partimento.chain.song import Song, song
 from partimento.chain.song_page import song_lead, song_sections
 from partimento.chain.voice_leading_page import voice_leading_parts
 from partimento.core.models import show_model
+from partimento.core.progress import Progress
 from partimento.examples import PRIMER, example_path
 from partimento.music.grid import VOICE_LONG_NAMES
 from partimento.music.musicxml_write import musicxml_text
@@ -36,8 +37,6 @@ from partimento.tasks.chorale.harmonize import Harmonization, harmonize
 from partimento.tasks.chorale.loading import DEFAULT_WEIGHTS, load_drawing
 from partimento.tasks.piano.generate import continue_piece
 from partimento.tasks.piano.outcome import Outcome, render_piece, roll_svg
-
-Progress = Callable[[int, int, str], None]
 
 DEMO_TEXT = (
     "A sad piano piece in G minor with rich chords, like rain at night, harmonised in four parts"
@@ -90,14 +89,9 @@ def demo(
     melody_files = result.save(out / MELODY_FOLDER)
     tell(_STEPS - 1, "continue a performance")
     played = continue_piece(example_path(PRIMER), seconds=PIANO_SECONDS, seed=seed, device=device)
-    piano_files = played.save(out / PIANO_FOLDER)
-    files = [*made.files, *melody_files, *piano_files]
-    sections = [
-        *song_sections(made),
-        *melody_sections(result, weights, device),
-        *piano_sections(played),
-        _files(out, files),
-    ]
+    files = [*made.files, *melody_files, *played.save(out / PIANO_FOLDER)]
+    others = [*melody_sections(result, weights, device), *piano_sections(played)]
+    sections = [*song_sections(made), *others, _files(out, files)]
     page = write_page(out / "index.html", made.composed.title, sections, lead=_lead(made))
     tell(_STEPS, "done")
     reports = {"song": made.report(), "melody": result.report(), "piano": played.report()}

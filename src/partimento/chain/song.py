@@ -24,9 +24,10 @@ from partimento.chain.song_wishes import Wishes, wishes_of
 from partimento.core.errors import ConfigError
 from partimento.core.files import write_atomic
 from partimento.core.plain import plain
+from partimento.core.progress import Progress
 from partimento.music.attributes import LEVELS
-from partimento.music.expression import Played, Player, draw_player, play
-from partimento.music.expression_learnt import Style, draw_style, play_learnt
+from partimento.music.expression import Played, draw_player, play
+from partimento.music.expression_learnt import draw_style, play_learnt
 from partimento.music.musicxml_write import musicxml_text
 from partimento.music.performance_write import write_performance
 from partimento.music.played_write import played_midi
@@ -36,6 +37,7 @@ from partimento.render.sheet import Engraving
 from partimento.render.sound import render_parts, sound_levels, write_wav
 from partimento.tasks.audio2visual.cover import Cover, cover
 from partimento.tasks.critique.judge import critique
+from partimento.tasks.critique.loading import DEFAULT_WEIGHTS as CRITIC
 from partimento.tasks.critique.outcome import Judged
 from partimento.tasks.text2midi.compose import compose
 from partimento.tasks.text2midi.outcome import (
@@ -46,10 +48,12 @@ from partimento.tasks.text2midi.outcome import (
     written_midi,
     written_score,
 )
+from partimento.tasks.text2midi.wishes import checked_text
 
 CANDIDATES = 4
 PLAYERS = 3
-CRITIC = "critique-strong"
+MOST_TRIED = 16
+"""Candidates, and players of each."""
 EXPRESSIONS = ("learnt", "rules")
 """Players among the pianists learnt from, or by the rules of the literature."""
 JUDGED_BY = "interpretation"
@@ -58,8 +62,6 @@ _ALIKE = 0.02
 """Matches that differ by less are even, and the critic decides."""
 _STEPS = ("compose", "play", "judge", "engrave and render", "picture", "set in parts", "page")
 
-Progress = Callable[[int, int, str], None]
-
 
 @dataclass(frozen=True)
 class Take:
@@ -67,16 +69,13 @@ class Take:
 
     piece: Composed
     number: int
-    player: Player | Style
     played: Played
     judged: Judged | None = None
 
     @property
     def convincing(self) -> float:
         """The critic's score of the interpretation, 0 to 1; NaN where it says nothing."""
-        if self.judged is None or JUDGED_BY in self.judged.verdict.abstained:
-            return float("nan")
-        return float(self.judged.verdict.mean[_place(JUDGED_BY)])
+        return float("nan") if self.judged is None else self.judged.score(JUDGED_BY)
 
     @property
     def name(self) -> str:
@@ -181,13 +180,8 @@ def song(
     Raises ConfigError for impossible options and what
     :func:`partimento.tasks.text2midi.compose.compose` raises.
     """
-    for name, count, most in (("candidates", candidates, 16), ("players", players, 16)):
-        if not 1 <= count <= most:
-            raise ConfigError(f"{count} is not between 1 and {most}", where=f"--{name}")
-    if expression not in EXPRESSIONS:
-        known = " or ".join(EXPRESSIONS)
-        raise ConfigError(f"{expression!r} is not {known}", where="--expression")
-    wishes = wishes_of(text, harmonize, arrange)
+    _check_options(candidates, players, expression)
+    wishes = wishes_of(checked_text(text), harmonize, arrange)
     began = time.perf_counter()
     tell = _teller(progress)
     tell(0)
@@ -203,7 +197,6 @@ def song(
     )
     tell(1)
     takes = _played(composed, players, seed, expression)
-    takes = tuple(replace(take, played=starting_soon(take.played)) for take in takes)
     tell(2)
     takes = _judged(takes)
     best, chosen_by = _choose(takes)
@@ -222,6 +215,22 @@ def song(
     return replace(made, files=tuple(files), seconds=time.perf_counter() - began)
 
 
+def _check_options(candidates: int, players: int, expression: str) -> None:
+    for name, count in (("candidates", candidates), ("players", players)):
+        if not 1 <= count <= MOST_TRIED:
+            raise ConfigError(
+                f"{count} is not between 1 and {MOST_TRIED}",
+                where=f"--{name}",
+                fix=f"Use 1 to {MOST_TRIED}",
+            )
+    if expression not in EXPRESSIONS:
+        raise ConfigError(
+            f"{expression[:40]!r} is not {' or '.join(EXPRESSIONS)}",
+            where="--expression",
+            fix=f"Use {' or '.join(EXPRESSIONS)}",
+        )
+
+
 def _teller(progress: Progress | None) -> Callable[[int], None]:
     def tell(step: int) -> None:
         if progress is not None:
@@ -230,29 +239,20 @@ def _teller(progress: Progress | None) -> Callable[[int], None]:
     return tell
 
 
-def _place(dimension: str) -> int:
-    from partimento.music.dimensions import NAMES
-
-    return NAMES.index(dimension)
-
-
 def _played(composed: Outcome, players: int, seed: int, expression: str) -> tuple[Take, ...]:
     """Every piece by every player; players differ, and are the same for all pieces."""
-    takes = []
+    takes, energy = [], _energy(composed)
     for piece in composed.pieces:
         if len(piece.piece) == 0:
             continue
         for number in range(1, players + 1):
             rng = np.random.default_rng([seed, piece.number, number])
-            chance, energy = np.random.default_rng([seed, number]), _energy(composed)
-            player: Player | Style
+            chance = np.random.default_rng([seed, number])
             if expression == "rules":
-                player = draw_player(chance, energy)
-                played = play(piece.piece, player, rng)
+                played = play(piece.piece, draw_player(chance, energy), rng)
             else:
-                player = draw_style(chance, energy)
-                played = play_learnt(piece.piece, player, rng)
-            takes.append(Take(piece, number, player, played))
+                played = play_learnt(piece.piece, draw_style(chance, energy), rng)
+            takes.append(Take(piece, number, starting_soon(played)))
     if not takes:
         raise ConfigError(
             "no piece has a note", where=composed.title, fix="Ask for more bars or another seed"

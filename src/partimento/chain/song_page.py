@@ -11,7 +11,6 @@ import numpy as np
 
 from partimento.chain.song_setting import Setting
 from partimento.chain.voice_leading_page import voice_leading_section
-from partimento.music.barpiece import TICKS
 from partimento.music.barpiece_write import instruments_of
 from partimento.music.expression import Played
 from partimento.music.instruments import INSTRUMENTS
@@ -37,7 +36,7 @@ from partimento.tasks.text2midi.outcome_page import (
 )
 
 if TYPE_CHECKING:
-    from partimento.chain.song import Song
+    from partimento.chain.song import Song, Take
 
 HEADING = "Score and performance"
 
@@ -96,22 +95,10 @@ def played_events(song: Song) -> list[TimeEvent]:
 
 def events_as_played(engraving: Engraving, played: Played) -> list[TimeEvent]:
     """Events of an engraved score at the seconds at which a player played its notes."""
-    piece = played.piece
-    written, index = np.unique(piece.onset, return_inverse=True)
-    # Of several notes that were written together the middle one tells the time.
-    heard = np.array([np.median(played.onset_sec[index == n]) for n in range(len(written))])
-    heard = np.maximum.accumulate(heard)
-    end = piece.bars * piece.bar_ticks
-    ticks = np.append(written, max(end, int(written[-1]) + 1))
-    seconds = np.append(heard, max(played.seconds, float(heard[-1]) + 0.01))
+    seconds = played.seconds_at([float(event.quarter) for event in engraving.events]).tolist()
     return [
-        TimeEvent(
-            event.quarter,
-            float(np.interp(float(event.quarter) * TICKS, ticks, seconds)) + lead_in_sec(),
-            event.on,
-            event.off,
-        )
-        for event in engraving.events
+        TimeEvent(event.quarter, sec + lead_in_sec(), event.on, event.off)
+        for event, sec in zip(engraving.events, seconds, strict=True)
     ]
 
 
@@ -171,13 +158,20 @@ def _critique(song: Song) -> list[Section]:
     judged = song.best.judged
     if judged is None:
         return [TextSection("Critique", ["The critic could not judge this performance."])]
-    said = [judged.summary(), *judged.caveats()]
-    if len(set(song.best.piece.piece.instrument.tolist())) > 1:
-        said.append("The critic has learnt from the piano alone and heard all parts as one.")
     return [
-        TextSection("Critique", said),
+        TextSection("Critique", [judged.summary(), *critic_caveats(song.best)]),
         FigureSection("Nineteen dimensions", [radar_figure([judged], "This performance")]),
     ]
+
+
+def critic_caveats(take: Take) -> list[str]:
+    """What to know before believing the critic on this performance; nothing where it is silent."""
+    if take.judged is None:
+        return []
+    said = take.judged.caveats()
+    if len(np.unique(take.piece.piece.instrument)) > 1:
+        said.append("The critic has learnt from the piano alone and heard all parts as one.")
+    return said
 
 
 def _takes(song: Song) -> TableSection:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from partimento.music.ensembles import ensemble_named
+from partimento.tasks.text2midi.parsing import parse
 from partimento.tasks.text2midi.words import unaccented
 
 _HARMONISE = re.compile(
@@ -34,7 +35,7 @@ _VERB = (
     r"|(?:arreglad[oa]|arreglo|arreglal[oa]|orquestad[oa]|transcrit[oa])\s+para"
     r"|(?:arrangiat[oa]|arrangiamento|orchestrat[oa]|trascritt[oa])\s+per"
     r"|(?:arranjat|arranjada|arranjament|orquestra(?:t|da)|transcrit[a]?)\s+per(?:\s+a)?)"
-    r"\s+(?:an?|the|un|una|uno|il|un')?\s*"
+    r"\s+(?:(?:an?|the|un|una|uno|il)\s+|un'\s*)?"
 )
 _FOUR = r"(?:quartet(?:to)?|cuarteto)"
 _NAMES: dict[str, str] = {
@@ -57,6 +58,7 @@ _ARRANGE = re.compile(
     + "|".join(f"(?P<{name.replace(' ', '_')}>{words})" for name, words in _NAMES.items())
     + r")\b"
 )
+_AND = re.compile(r"\s+(?:and|y|e|i|&)\s+(?:(?:an?|un|una|uno)\s+)?(\w+)")
 _DENIED = re.compile(
     r"\b(?:not?|never|without|don't|dont|sin|senza|sense|non)\s+"
     r"(?:(?:being|be|to be|any|an?|ser|estar|essere)\s+)?$"
@@ -107,6 +109,8 @@ def wishes_of(text: str, harmonize: bool = False, arrange: str | None = None) ->
     spans: list[tuple[int, int]] = []
     asked: list[Asked] = []
     for match in _allowed(_ARRANGE, plain):
+        if _goes_on(plain, match.end()):
+            continue
         spans.append(match.span())
         name = str(match.lastgroup).replace("_", " ")
         words = text[match.start() : match.end()]
@@ -129,6 +133,15 @@ def _allowed(pattern: re.Pattern[str], plain: str) -> Iterator[re.Match[str]]:
     for match in pattern.finditer(plain):
         if not _DENIED.search(plain[: match.start()]):
             yield match
+
+
+def _goes_on(plain: str, end: int) -> bool:
+    """Whether what was taken for an ensemble is one of several instruments: piano and cello.
+
+    These describe the piece; what is left of the phrase would not.
+    """
+    following = _AND.match(plain, end)
+    return following is not None and bool(parse(following[1]).attributes.instruments)
 
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -89,10 +89,9 @@ def regenerate(
     emit(report, json, None if json else regenerate_text(report))
 
 
-def regenerate_text(report: dict[str, object]) -> str:
+def regenerate_text(report: dict[str, Any]) -> str:
     """The region and what became of it, then as `compose` tells it."""
     region = report["region"]
-    assert isinstance(region, dict)
     lines = [
         f"{report['how']}: {', '.join(region['instruments'])}; "
         f"{region['notes_replaced']} notes replaced, {region['notes_kept']} kept"

@@ -35,7 +35,8 @@ def song(
     arrange: Annotated[
         str | None,
         typer.Option(
-            help="Also arrange it: string, brass, wind, saxophone quartet, choir, keyboard."
+            help="Also arrange it: string, brass, wind or saxophone quartet, choir, keyboard, "
+            "organ, harpsichord."
         ),
     ] = None,
     expression: Annotated[

@@ -20,7 +20,8 @@ import numpy as np
 from partimento.core.errors import DataError
 from partimento.core.files import write_atomic
 from partimento.core.limits import DATA_BYTES, size_text
-from partimento.music.corpora_build import Progress, Record, build_chorales
+from partimento.core.progress import Progress
+from partimento.music.corpora_build import Record, build_chorales
 from partimento.music.corpora_forms import (
     Form,
     canonical_of,

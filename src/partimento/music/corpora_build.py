@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from partimento.core.errors import DataError, MissingExtraError
+from partimento.core.progress import Progress
 from partimento.music.corpora_splits import split_of
 from partimento.music.grid import STEPS_PER_QUARTER, VOICE_LONG_NAMES, VOICES
 
 Record = dict[str, Any]
-Progress = Callable[[int, int, str], None]
 _SUFFIXES = (".mxl", ".xml", ".musicxml", ".krn")
 _LOG = logging.getLogger(__name__)
 

@@ -41,8 +41,8 @@ def _seat(name: str, instrument: str, clef: str, **other: int) -> Seat:
     return Seat(name, clef, **found)
 
 
-def _keyboard(name: str) -> Ensemble:
-    return Ensemble(name, (_seat(name.capitalize(), name, "G2"),) * 4, one_player=True)
+def _keyboard(name: str, instrument: str) -> Ensemble:
+    return Ensemble(name, (_seat(instrument.capitalize(), instrument, "G2"),) * 4, one_player=True)
 
 
 ENSEMBLES: dict[str, Ensemble] = {
@@ -93,9 +93,9 @@ ENSEMBLES: dict[str, Ensemble] = {
                 _seat("Bass", "choir", "F4", low=36, high=64),
             ),
         ),
-        Ensemble("keyboard", (_seat("Piano", "piano", "G2"),) * 4, one_player=True),
-        _keyboard("organ"),
-        _keyboard("harpsichord"),
+        _keyboard("keyboard", "piano"),
+        _keyboard("organ", "organ"),
+        _keyboard("harpsichord", "harpsichord"),
     )
 }
 """By name.  All are written at sounding pitch."""

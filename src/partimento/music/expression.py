@@ -10,6 +10,7 @@ Shape suffixes: N notes, B bars.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +22,7 @@ from partimento.music.keys import Key
 from partimento.music.performance import Performance
 
 KEYBOARDS = ("piano", "harpsichord", "organ")
-_CHARGE = np.array([0, 6.5, 2, 4.5, 4, 2.5, 6, 1, 5.5, 3, 3.5, 5])
+MELODIC_CHARGE = np.array([0, 6.5, 2, 4.5, 4, 2.5, 6, 1, 5.5, 3, 3.5, 5])
 """Melodic charge by semitones over the tonic's root (Friberg 1991, Table 1)."""
 _RITARD_POWER = 3.0
 """Of the final ritard's curve: braking with constant power, like a runner who stops."""
@@ -83,6 +84,21 @@ class Played:
     def seconds(self) -> float:
         """Time of the last note's end."""
         return float(self.offset_sec.max(initial=0.0))
+
+    def seconds_at(self, quarters: Sequence[float] | np.ndarray) -> np.ndarray:
+        """Seconds (K,) at which the performance reaches places of the score, in quarters (K,).
+
+        Of several notes that are written together the middle one tells the time; between onsets
+        time runs evenly.
+        """
+        piece = self.piece
+        written, index = np.unique(piece.onset, return_inverse=True)
+        heard = [np.median(self.onset_sec[index == n]) for n in range(len(written))]
+        heard_sec = np.maximum.accumulate(np.array(heard))
+        end = max(piece.bars * piece.bar_ticks, int(written[-1]) + 1)
+        end_sec = max(self.seconds, float(heard_sec[-1]) + 0.01)
+        places = np.asarray(quarters, dtype=np.float64) * TICKS
+        return np.interp(places, np.append(written, end), np.append(heard_sec, end_sec))
 
     def performance(self) -> Performance:
         """All notes on one keyboard, as a critic of piano playing hears them; pedal folded in."""
@@ -166,7 +182,7 @@ def _charges(piece: BarPiece) -> np.ndarray:
     """(N,) melodic charge: how remarkable a note is in the key, by the circle of fifths."""
     key = measured_key(piece)
     root = Key.parse(key).tonic_pitch_class if key else 0
-    return np.asarray(_CHARGE[(piece.pitch - root) % 12])
+    return np.asarray(MELODIC_CHARGE[(piece.pitch - root) % 12])
 
 
 def _contrasted(written_sec: np.ndarray, player: Player) -> np.ndarray:

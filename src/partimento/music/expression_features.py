@@ -15,10 +15,9 @@ import numpy as np
 
 from partimento.music.attributes import measured_key
 from partimento.music.barpiece import TICKS, BarPiece
+from partimento.music.expression import MELODIC_CHARGE
 from partimento.music.keys import Key
 
-_CHARGE = np.array([0, 6.5, 2, 4.5, 4, 2.5, 6, 1, 5.5, 3, 3.5, 5])
-"""Melodic charge by semitones over the tonic's root (Friberg 1991, Table 1)."""
 NAMES: tuple[str, ...] = (
     *("pitch", "over_lower", "under_upper", "height_in_bars", "height_in_beats"),
     *("highest", "lowest", "highest_sounding", "lowest_sounding", "struck", "sounding"),
@@ -87,7 +86,7 @@ def note_features(piece: BarPiece) -> np.ndarray:
         **_place(piece),
         **_lines(piece, onsets),
         **_harmony(piece, onsets),
-        **_texture(piece, onsets),
+        **_texture(piece),
     }
     return np.stack([columns[name] for name in NAMES], axis=1).astype(np.float32)
 
@@ -224,7 +223,7 @@ def _harmony(piece: BarPiece, onsets: _Onsets) -> dict[str, np.ndarray]:
     key = measured_key(piece)
     root = Key.parse(key).tonic_pitch_class if key else 0
     minor = float(bool(key) and str(key).endswith("minor"))
-    charge = _CHARGE[(piece.pitch - root) % 12]
+    charge = MELODIC_CHARGE[(piece.pitch - root) % 12]
     bass = (onsets.sounding_low - root) % 12
     tension = _mean_around(charge, piece.onset, TICKS)
     return {
@@ -235,7 +234,7 @@ def _harmony(piece: BarPiece, onsets: _Onsets) -> dict[str, np.ndarray]:
     }
 
 
-def _texture(piece: BarPiece, onsets: _Onsets) -> dict[str, np.ndarray]:
+def _texture(piece: BarPiece) -> dict[str, np.ndarray]:
     """How many notes there are around, and whether they are getting more, or higher."""
     reach = 2 * piece.bar_ticks
 

@@ -126,7 +126,7 @@ class _Clock:
     def of(cls, piece: BarPiece, style: Style, slow: np.ndarray, noise: np.ndarray) -> _Clock:
         """Every beat as slow as its notes say; empty beats lie between their neighbours.
 
-        The written tempo stays the mean tempo: that of a beat is relative to it.
+        The written tempo stays the geometric mean of the beats' tempi.
         """
         step = beat_ticks(piece.meter)
         count = -(-piece.bars * piece.bar_ticks // step)

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from partimento.music.barpiece import TICKS
 from partimento.music.expression import Played
 from partimento.music.expression_pairs import Pair
 from partimento.music.expression_targets import articulation, slowness
 
 QUANTITIES: tuple[str, ...] = ("tempo", "velocity", "articulation")
+_ALONE_SEC = 0.5 / TICKS
+"""Seconds of a tick where a single onset tells no tempo: 120 quarters a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def quantities_played(played: Played, beat_tick: np.ndarray, spread: float) -> Q
 def _through(x: np.ndarray, known: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Linear interpolation; beyond both ends at the mean slope."""
     if len(known) < 2:
-        return np.asarray(value[0] + (x - known[0]) / 48.0)
+        return np.asarray(value[0] + (x - known[0]) * _ALONE_SEC)
     slope = (value[-1] - value[0]) / (known[-1] - known[0])
     inside = np.interp(x, known, value)
     beyond = np.minimum(x - known[0], 0) + np.maximum(x - known[-1], 0)

@@ -24,7 +24,9 @@ from partimento.music.expression_targets import CONTINUOUS, TARGETS
 
 SHIPPED = "expression-asap"
 MODEL_CLASS = "partimento.music.expression_model:ExpressionModel"
-_UNUSUAL = 5.0
+MOST_LAYERS = 12
+"""So many see 4,095 notes to either side, more than most pieces have."""
+UNUSUAL = 5.0
 """Standard deviations beyond which a feature is cut: composed pieces may be odd."""
 
 
@@ -37,6 +39,11 @@ class Layer:
     mix_CC: np.ndarray
     mix_C: np.ndarray
     dilation: int
+
+    @property
+    def biases(self) -> tuple[np.ndarray, np.ndarray]:
+        """Both, (C,) each."""
+        return self.near_C, self.mix_C
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ class ExpressionNetwork:
 
     def hidden(self, features_NF: np.ndarray) -> np.ndarray:
         """What the last layer sees of every note, (N, C); notes in order of onset and pitch."""
-        scaled = np.clip((features_NF - self.mean_F) / self.scale_F, -_UNUSUAL, _UNUSUAL)
+        scaled = np.clip((features_NF - self.mean_F) / self.scale_F, -UNUSUAL, UNUSUAL)
         x_NC = np.maximum(scaled @ self.enter_FC + self.enter_C, 0.0)
         for layer in self.layers:
             near = np.maximum(_convolved(x_NC, layer), 0.0)
@@ -156,20 +163,25 @@ def expression_of(
             raise _of_another_version(f"another list of {name}", where)
     try:
         wide = {name: array.astype(np.float64) for name, array in arrays.items()}
+        if not all(np.isfinite(array).all() for array in wide.values()):
+            raise ValueError("numbers that are not finite")
         model = ExpressionModel(meta.card.name, _network(wide, meta.config), _manners(wide))
-        _check_shapes(model)
+        _check(model)
     except (KeyError, TypeError, ValueError) as error:
         raise _of_another_version(f"other arrays ({error})", where) from None
     return model
 
 
 def _network(arrays: Mapping[str, np.ndarray], config: Mapping[str, Any]) -> ExpressionNetwork:
+    count = int(config["layers"])
+    if not 1 <= count <= MOST_LAYERS:
+        raise ValueError(f"{count} layers")
     layers = tuple(
         Layer(
             arrays[f"layer{n}.near_KCC"], arrays[f"layer{n}.near_C"],
             arrays[f"layer{n}.mix_CC"], arrays[f"layer{n}.mix_C"], 2**n,
         )
-        for n in range(int(config["layers"]))
+        for n in range(count)
     )  # fmt: skip
     return ExpressionNetwork(
         arrays["mean_F"], arrays["scale_F"], arrays["enter_FC"], arrays["enter_C"], layers,
@@ -181,8 +193,8 @@ def _manners(arrays: Mapping[str, np.ndarray]) -> Manners:
     return Manners(**{name: arrays[f"manners.{name}"] for name in Manners.__slots__})
 
 
-def _check_shapes(model: ExpressionModel) -> None:
-    """Raises ValueError where shapes do not belong together."""
+def _check(model: ExpressionModel) -> None:
+    """Raises ValueError where shapes do not belong together or a number cannot be."""
     network, manners = model.network, model.manners
     features, channels = network.enter_FC.shape
     right = (
@@ -192,6 +204,10 @@ def _check_shapes(model: ExpressionModel) -> None:
         and all(layer.near_KCC.shape[1:] == (channels, channels) for layer in network.layers)
         and all(len(layer.near_KCC) % 2 == 1 for layer in network.layers)
         and all(layer.mix_CC.shape == (channels, channels) for layer in network.layers)
+        and all(
+            bias.shape == (channels,)
+            for bias in (network.enter_C, *(b for one in network.layers for b in one.biases))
+        )
         and manners.moves.ndim == 2
         and manners.moves.shape[1] == (channels + 1) * CONTINUOUS
         and manners.level_mean.shape == manners.level_sd.shape == (2,)
@@ -200,6 +216,8 @@ def _check_shapes(model: ExpressionModel) -> None:
     )
     if not right:
         raise ValueError("shapes do not fit")
+    if (np.abs(manners.noise_memory) >= 1.0).any() or (network.scale_F <= 0.0).any():
+        raise ValueError("a memory of 1 or more, or a scale of 0 or less")
 
 
 def _of_another_version(what: str, where: str) -> DataError:

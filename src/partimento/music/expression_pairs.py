@@ -23,6 +23,10 @@ from partimento.music.barpiece import TICKS, BarPiece, bar_piece, meter_ticks
 from partimento.music.performance_raw import SUSTAIN, PedalCurve, read_raw_performance
 
 TABLE = "performances.csv"
+_COLUMNS = (
+    "folder", "composer", "split", "robust_note_alignment", "midi_score", "midi_performance",
+    "midi_score_annotations", "performance_annotations", "note_alignments",
+)  # fmt: skip
 SHORTEST_BARS = 8
 """Shorter stretches between two changes of meter say little about phrases."""
 _NEAR_SEC = 0.4
@@ -73,7 +77,7 @@ def read_pairs(folder: str | Path, split: str) -> Iterator[Pair]:
 
     ``folder`` holds ``performances.csv`` and the unpacked files that it names.
 
-    Raises DataError where the table, or every file that it names, is missing.
+    Raises DataError where the table, a column of it, or every file that it names, is missing.
     """
     folder = Path(folder)
     table = folder / TABLE
@@ -83,10 +87,17 @@ def read_pairs(folder: str | Path, split: str) -> Iterator[Pair]:
             fix="Unpack the archives of ASAP into this folder, with the table beside them",
         )  # fmt: skip
     text = read_limited(table, DATA_BYTES).decode("utf-8", errors="replace")
+    rows = csv.DictReader(text.splitlines())
+    missing = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
+    if missing:
+        raise DataError(
+            f"the table has no column {', '.join(missing)}", where=str(table),
+            fix=f"Take the {TABLE} of ASAP's note alignments",
+        )  # fmt: skip
     scores: dict[str, list[_Section]] = {}
     some = False
-    for row in csv.DictReader(text.splitlines()):
-        if row["split"] != split or row.get("robust_note_alignment") != "1.0":
+    for row in rows:
+        if row["split"] != split or row["robust_note_alignment"] != "1.0":
             continue
         if not (folder / row["midi_performance"]).is_file():
             continue
@@ -95,15 +106,19 @@ def read_pairs(folder: str | Path, split: str) -> Iterator[Pair]:
             scores = {row["folder"]: _sections(folder, row)}
         yield from _pairs(folder, row, scores[row["folder"]])
     if not some:
-        raise DataError(f"no performance of the part {split!r} is here", where=str(folder))
+        raise DataError(
+            f"no performance of the part {split[:40]!r} is here", where=str(folder),
+            fix="Use train or validation, and unpack ASAP's archives beside the table",
+        )  # fmt: skip
 
 
 def _pairs(folder: Path, row: dict[str, str], sections: list[_Section]) -> Iterator[Pair]:
+    """Nothing for a performance whose notes or beats are damaged."""
     try:
         raw = read_raw_performance(folder / row["midi_performance"])
-    except InputFileError:
+        beats = _beats(folder / row["performance_annotations"])[0]
+    except (InputFileError, ValueError):
         return
-    beats = _beats(folder / row["performance_annotations"])[0]
     kept = ~_inserted(folder / row["note_alignments"], raw.performance.onset_sec,
                       raw.performance.pitch)  # fmt: skip
     columns = (raw.performance.onset_sec, raw.performance.pitch, raw.key_up_sec,
@@ -221,9 +236,9 @@ def _sections(folder: Path, row: dict[str, str]) -> list[_Section]:
     try:
         score: Any = symusic.Score.from_midi(read_limited(path, MIDI_BYTES))
         beat_sec, meters, down = _beats(folder / row["midi_score_annotations"])
+        notes, beat_tick = _on_grid(score, beat_sec)
     except (InputFileError, RuntimeError, ValueError):
         return []
-    notes, beat_tick = _on_grid(score, beat_sec)
     meters = meters or [(0, "4/4")]
     stops = [first for first, _ in meters[1:]] + [len(beat_tick)]
     sections = []

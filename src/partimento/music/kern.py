@@ -100,6 +100,8 @@ def _spelling(match: re.Match[str]) -> Spelling:
 def parse_chord(token: str) -> list[KernNote]:
     """The notes of a data token; those without a duration take that of the first."""
     notes = [parse_note(item) for item in token.split()]
+    if not notes:
+        raise ValueError(f"{token[:30]!r} is no note")
     first = next((n.duration for n in notes if n.duration is not None), None)
     if first is None and not notes[0].grace:
         raise ValueError(f"{token[:30]!r} has no duration")

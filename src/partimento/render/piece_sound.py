@@ -10,16 +10,9 @@ from partimento.music.barpiece import TICKS, BarPiece
 from partimento.music.expression import Played
 from partimento.music.instruments import INSTRUMENTS, OF_PROGRAM
 from partimento.music.score import Score, note_table
-from partimento.render.sound import render_parts
+from partimento.render.sound import render_parts, sound_table
 from partimento.render.timbres import TIMBRE_OF
 
-NOTE_TABLE = [
-    ("onset_sec", np.float64),
-    ("duration_sec", np.float64),
-    ("midi", np.int64),
-    ("velocity", np.int64),
-]
-"""Columns of the tables here; what :func:`partimento.render.sound.render_parts` needs."""
 Part = tuple[np.ndarray, str]
 """A note table and the name of the timbre that plays it."""
 
@@ -79,10 +72,8 @@ def _parts(
     parts = []
     for number in np.unique(instrument[heard]):
         mine = heard & (instrument == number)
-        table = np.zeros(int(mine.sum()), dtype=NOTE_TABLE)
-        table["onset_sec"] = onset_sec[mine]
-        table["duration_sec"] = np.minimum(duration_sec[mine], max_seconds - onset_sec[mine])
-        table["midi"], table["velocity"] = midi[mine], velocity[mine]
+        held = np.minimum(duration_sec[mine], max_seconds - onset_sec[mine])
+        table = sound_table(onset_sec[mine], held, midi[mine], velocity[mine])
         parts.append((table, TIMBRE_OF[INSTRUMENTS[int(number)].name]))
     return parts
 

@@ -30,6 +30,12 @@ _RELEASE_TIMES = 6.0
 _TABLE_STEP_SEC = 0.5
 _DAMPER_SEC = 0.006
 _FADE_SEC = 0.03
+_NOTE_COLUMNS = [
+    ("onset_sec", np.float64),
+    ("duration_sec", np.float64),
+    ("midi", np.int64),
+    ("velocity", np.int64),
+]
 
 
 def render_score(
@@ -91,6 +97,16 @@ def _fermata_spans(score: Score) -> list[tuple[Fraction, Fraction]]:
         else:
             spans.append((note.onset_quarter, note.end_quarter))
     return spans
+
+
+def sound_table(
+    onset_sec: np.ndarray, duration_sec: np.ndarray, midi: np.ndarray, velocity: np.ndarray
+) -> np.ndarray:
+    """The table (N,) that :func:`render_notes` plays, of its columns (N,)."""
+    table = np.zeros(len(onset_sec), dtype=_NOTE_COLUMNS)
+    table["onset_sec"], table["duration_sec"] = onset_sec, duration_sec
+    table["midi"], table["velocity"] = midi, velocity
+    return table
 
 
 def render_notes(
@@ -236,7 +252,10 @@ def write_wav(path: str | Path, audio: np.ndarray, sample_rate: int) -> Path:
 
 
 def sound_levels(sound: np.ndarray, sample_rate: int) -> dict[str, Any]:
-    """Seconds, peak and root mean square in dB of full scale, and clipped samples."""
+    """Seconds, peak and root mean square in dB of full scale, and clipped samples.
+
+    ``sound`` (samples,) or (samples, 2), 1.0 being full scale; None for the level of silence.
+    """
     peak = float(np.abs(sound).max(initial=0.0))
     mean_square = float(np.square(sound, dtype=np.float64).mean()) if sound.size else 0.0
     return {

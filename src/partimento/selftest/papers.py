@@ -47,14 +47,13 @@ def told(
         reference=nested(healthy, shown) if settings["paper.reference"] else None,
         rows=trained.rows,
         watched=trained.watched,
-        report=report_of(settings, config, trained.rows, network, unit, vocabulary),
+        report=report_of(settings, trained.rows, network, unit, vocabulary),
         checkpoint=checkpoint_of(settings, config, network, vocabulary),
     )
 
 
 def report_of(
     settings: Settings,
-    config: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     model: nn.Module,
     unit: str,

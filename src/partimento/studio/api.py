@@ -11,6 +11,7 @@ from typing import Annotated, Any, cast
 import anyio.to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
+from pydantic import ValidationError
 
 from partimento import __version__
 from partimento.core.errors import PartimentoError
@@ -27,6 +28,8 @@ router = APIRouter(prefix="/api")
 
 LONGEST_WAIT_SEC = 25.0
 _LOOK_EVERY_SEC = 0.15
+_NUMBERS = 2**62
+"""Beyond this SQLite has no integers."""
 
 
 class NotFoundError(PartimentoError):
@@ -65,7 +68,9 @@ def list_jobs(
     request: Request,
     kind: Annotated[str | None, Query(max_length=40)] = None,
     state: Annotated[State | None, Query()] = None,
-    before: Annotated[int | None, Query(ge=1, description="Number of the last one seen")] = None,
+    before: Annotated[
+        int | None, Query(ge=1, lt=_NUMBERS, description="Number of the last one seen")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
     """The history, newest first."""
@@ -133,7 +138,15 @@ def cancel_job(request: Request, number: int) -> dict[str, Any]:
 def job_again(request: Request, number: int) -> dict[str, Any]:
     """The same order once more, at the end of the queue."""
     job = _job(request, number)
-    order = ORDERS[job["kind"]].model_validate(job["request"])
+    try:
+        order = ORDERS[job["kind"]].model_validate(job["request"])
+    except (KeyError, ValidationError) as error:
+        # A history may be older than the studio, or newer.
+        raise PartimentoError(
+            "this order is of another version of the studio",
+            where=f"job {number}",
+            fix="Place it anew on its page",
+        ) from error
     return _placed(request, job["kind"], order)
 
 
@@ -145,8 +158,7 @@ def delete_job(request: Request, number: int) -> dict[str, Any]:
 
 
 def _job(request: Request, number: int) -> dict[str, Any]:
-    # Beyond this SQLite has no integers.
-    if not 0 < number < 2**62:
+    if not 0 < number < _NUMBERS:
         raise NotFoundError("there is no job of this number", where=f"job {number}")
     try:
         return job_row(studio_of(request).store.job(number))
@@ -236,7 +248,10 @@ async def take_example(request: Request, name: str) -> dict[str, Any]:
 def upload_content(request: Request, id: str, download: bool = False) -> Response:
     """The file itself."""
     found = _upload(request, id)
-    return file_answer(studio_of(request).uploads.path(found), found.name, download=download)
+    path = studio_of(request).uploads.path(found)
+    if not path.is_file():
+        raise NotFoundError("this file is not on the disk any more", where=found.name)
+    return file_answer(path, found.name, download=download)
 
 
 @router.delete("/uploads/{id}", tags=["uploads"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ router = APIRouter(prefix="/api")
 _FAULTS = "partimento.studio.handlers.doctoring:fault_rows"
 _FAULTS_SEC = 30.0
 _ROWS = "metrics.jsonl"
+_ASKING = threading.Lock()
 
 Since = Annotated[int, Query(ge=0, description="So many rows are known already")]
 
@@ -56,7 +58,9 @@ def run(request: Request, name: str, since: Since = 0) -> dict[str, Any]:
 @router.get("/faults", tags=["doctor"])
 def faults(request: Request) -> dict[str, Any]:
     """What can be planted into a small training; an order ``replay`` takes the name."""
-    return {"faults": _faults(studio_of(request).settings)}
+    # However many ask at once, one process is started.
+    with _ASKING:
+        return {"faults": _faults(studio_of(request).settings)}
 
 
 @router.get("/jobs/{number}/rows", tags=["doctor"])

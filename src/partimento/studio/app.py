@@ -22,7 +22,7 @@ from partimento.studio.questions import BusyError
 from partimento.studio.settings import LOOPBACK, Settings
 from partimento.studio.state import Studio
 from partimento.studio.uploads import TooLargeError
-from partimento.studio.workshop import WorkerFailedError
+from partimento.studio.workshop import WorkerDiedError, WorkerFailedError
 
 _DESCRIPTION = (
     "Everything that the pages of the studio do. Changing requests carry the token of "
@@ -77,6 +77,16 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(WorkerFailedError)
     def failed(_: Request, error: WorkerFailedError) -> JSONResponse:
         return _answer(500, PartimentoError(f"this should not have happened ({error})"))
+
+    @app.exception_handler(WorkerDiedError)
+    def died(_: Request, error: WorkerDiedError) -> JSONResponse:
+        return _answer(503, PartimentoError(f"no answer came ({error})", fix="Ask again"))
+
+    @app.exception_handler(Exception)
+    def unforeseen(_: Request, error: Exception) -> JSONResponse:
+        # The details stand in the terminal: they may hold what is not the asker's.
+        what = f"this should not have happened ({type(error).__name__})"
+        return _answer(500, PartimentoError(what, fix="Details are in the studio's terminal"))
 
     @app.exception_handler(OSError)
     @app.exception_handler(sqlite3.OperationalError)

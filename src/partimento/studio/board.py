@@ -108,13 +108,27 @@ class Board:
                 if job is not None:
                     self._do(shop, job)
             except (OSError, sqlite3.Error):
-                # A full disk: the job begins again when there may be room.
+                # A full disk: the job begins again when there is room.
                 traceback.print_exc()
-                with self._wake:
-                    self._wake.wait(timeout=_PAUSE_SEC)
+                self._put_back(job)
+            except Exception as fault:  # the boundary: the queue goes on without this job
+                traceback.print_exc()
                 if job is not None:
                     with suppress(sqlite3.Error):
-                        self.store.put_back(job.number)
+                        told = f"This should not have happened ({type(fault).__name__})."
+                        self.store.finish(job.number, "failed", error=told)
+
+    def _put_back(self, job: Job | None) -> None:
+        """Wait, and try until the history can be written: a job must not stay "running"."""
+        while not self._closing:
+            with self._wake:
+                self._wake.wait(timeout=_PAUSE_SEC)
+            try:
+                if job is not None:
+                    self.store.put_back(job.number)
+                return
+            except sqlite3.Error:
+                continue
 
     def _next(self) -> Job | None:
         """The oldest job that waits; None when the studio closes."""

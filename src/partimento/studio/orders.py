@@ -6,13 +6,15 @@ are those of the Python functions that do the work; a test compares them.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+_REF = r"^(upload:[a-z0-9]{16}|job:[1-9][0-9]{0,8}/[A-Za-z0-9._-]{1,120})$"
 Ref = Annotated[
     str,
-    StringConstraints(pattern=r"^(upload:[a-z0-9]{16}|job:[1-9][0-9]{0,8}/[A-Za-z0-9._-]{1,120})$"),
+    StringConstraints(pattern=_REF),
     Field(description="A file: upload:ID of an upload, or job:NUMBER/NAME of a finished job."),
 ]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
@@ -47,7 +49,8 @@ class Order(BaseModel):
 
 def _refs(value: Any) -> list[str]:
     if isinstance(value, str):
-        return [value] if value.startswith(("upload:", "job:")) else []
+        # By the whole form: words of the user may well begin with "job:".
+        return [value] if re.fullmatch(_REF, value) else []
     if isinstance(value, dict):
         return [ref for part in value.values() for ref in _refs(part)]
     if isinstance(value, list | tuple):
@@ -268,7 +271,6 @@ class CritiqueOrder(Order):
 
     performances: list[Ref] = Field(min_length=1, max_length=8, description="Performances to judge")
     score: Ref | None = Field(None, description="The score, where there is one")
-    seed: Seed = 0
 
     def title(self) -> str:
         """The task."""

@@ -14,7 +14,7 @@ from partimento.studio.api import NotFoundError
 router = APIRouter(include_in_schema=False)
 
 PAGES: dict[str, str] = {
-    "": "Studio",
+    "": "Home",
     "compose": "Compose",
     "harmonise": "Harmonise",
     "continue": "Continue",

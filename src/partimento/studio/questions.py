@@ -8,13 +8,18 @@ from typing import Any
 
 from pydantic import Field
 
-from partimento.core.errors import PartimentoError
+from partimento.core.errors import InputFileError, PartimentoError
 from partimento.studio.board import locate
 from partimento.studio.handlers import QUESTIONS
 from partimento.studio.orders import Order, Ref, Words
 from partimento.studio.settings import Settings
 from partimento.studio.store import Store
-from partimento.studio.workshop import Request, WorkerDiedError, Workshop
+from partimento.studio.workshop import (
+    Request,
+    WorkerDiedError,
+    WorkerFailedError,
+    Workshop,
+)
 
 ANSWER_SEC = 10.0
 ANSWER_MB = 3_000
@@ -104,5 +109,12 @@ class Desk:
             raise PartimentoError(
                 f"nothing came of it ({death})", fix="The file is probably damaged; try another"
             ) from death
+        except WorkerFailedError as fault:
+            if not paths:
+                raise
+            # The boundary: whatever a reader raises on a foreign file is the file's fault.
+            raise InputFileError(
+                f"this file cannot be read ({fault})", where=", ".join(names.values())
+            ) from fault
         finally:
             self._places.release()

@@ -47,17 +47,21 @@ def run_facts(run: RunFolder, since: int = 0) -> dict[str, Any]:
     """Settings, findings, and the rows of the curves after the first ``since``.
 
     ``count`` is the number of all rows; it is less than before when a run was taken up again.
+    Raises PartimentoError for damaged files.
     """
-    rows = run.read_metrics()
-    facts: dict[str, Any] = plain(
-        {
-            "config": run.config(),
-            "rows": _thinned(rows[since:]),
-            "count": len(rows),
-            "findings": run.read_findings(),
-            **_state(run.path),
-        }
-    )
+    try:
+        rows = run.read_metrics()
+        facts: dict[str, Any] = plain(
+            {
+                "config": run.config(),
+                "rows": _thinned(rows[since:]),
+                "count": len(rows),
+                "findings": run.read_findings(),
+                **_state(run.path),
+            }
+        )
+    except RecursionError:
+        raise PartimentoError("its files are nested too deeply", where=run.path.name) from None
     return facts
 
 
@@ -77,7 +81,10 @@ def _folders(root: Path, depth: int) -> list[Path]:
         return []
     found = []
     for path in sorted(root.iterdir()):
-        if path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
+        # What is not printable is no text either, and would break the answer that lists it.
+        if path.is_symlink() or path.name.startswith(".") or not path.name.isprintable():
+            continue
+        if path.is_dir():
             found += [path, *_folders(path, depth + 1)]
     return found
 
@@ -107,7 +114,7 @@ def _last_row(metrics: Path) -> dict[str, Any]:
     for line in reversed(lines):
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(row, dict):
             return row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sqlite3
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from partimento.studio.settings import DEFAULT_PORT, LOOPBACK, MOST_WORKERS, Set
 
 _HEADER_SEC = 15.0
 """A client may take so long to say what it wants."""
+_READ_SEC = 120.0
+"""A client may leave an answer lying so long without reading on."""
 _MOST_CONNECTIONS = 256
 _WARM_AFTER_SEC = 0.5
 
@@ -66,11 +69,18 @@ def _run(settings: Settings, door: socket.socket, browser: bool, listener: Liste
             fix='Install it: pip install "partimento[studio]"',
         ) from error
     port = door.getsockname()[1]
-    app = create_app(settings, port)
+    try:
+        app = create_app(settings, port)
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigError(
+            f"the history cannot be opened ({error})",
+            where=str(settings.database),
+            fix="Make room on the disk, or name another folder with --home",
+        ) from error
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, ws="none",
-        http=impatient_protocol(_HEADER_SEC), limit_concurrency=_MOST_CONNECTIONS,
-        timeout_keep_alive=5, timeout_graceful_shutdown=2,
+        http=impatient_protocol(_HEADER_SEC, _READ_SEC),
+        limit_concurrency=_MOST_CONNECTIONS, timeout_keep_alive=5, timeout_graceful_shutdown=2,
     )  # fmt: skip
     address = f"http://{LOOPBACK}:{port}/"
     listener(address)
@@ -93,31 +103,64 @@ def _quietly(start: Callable[[], None]) -> None:
         start()
 
 
-def impatient_protocol(seconds: float) -> type[asyncio.Protocol]:
-    """HTTP/1.1 of uvicorn that hangs up on a client that does not finish its first request line.
+def impatient_protocol(seconds: float, reading: float) -> type[asyncio.Protocol]:
+    """HTTP/1.1 of uvicorn that hangs up on a client that does not finish saying what it wants.
 
-    uvicorn itself waits for ever: connections that say a letter a minute would use up the places.
+    uvicorn itself waits for ever, for the first request of a connection as for each later one:
+    connections that say a letter a minute would use up the places.  So would those that ask for
+    much and read nothing of it; ``reading`` seconds are given to them.
     """
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
     class Impatient(H11Protocol):
         """One connection."""
 
+        _given_up: asyncio.TimerHandle | None = None
+        _unread: asyncio.TimerHandle | None = None
+
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            loop = asyncio.get_running_loop()
-            self._given_up = loop.call_later(seconds, self._give_up)
+            self._given_up = self.loop.call_later(seconds, self._give_up)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            # For a later request the time counts from its first letter.
+            if self._given_up is None and self._waits():
+                self._given_up = self.loop.call_later(seconds, self._give_up)
+
+        def on_response_complete(self) -> None:
+            _stop(self._given_up)
+            self._given_up = None
+            super().on_response_complete()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._given_up.cancel()
+            _stop(self._given_up)
+            _stop(self._unread)
             super().connection_lost(exc)
 
+        def pause_writing(self) -> None:
+            # Not close: that would wait until all is read.
+            self._unread = self.loop.call_later(reading, self.transport.abort)
+            super().pause_writing()
+
+        def resume_writing(self) -> None:
+            _stop(self._unread)
+            super().resume_writing()
+
+        def _waits(self) -> bool:
+            # A cycle begins at the moment at which a request's headers are complete.
+            return self.cycle is None or self.cycle.response_complete
+
         def _give_up(self) -> None:
-            # A cycle exists from the moment on at which a request's headers are complete.
-            if self.cycle is None and not self.transport.is_closing():
+            if self._waits() and not self.transport.is_closing():
                 self.transport.close()
 
     return Impatient
+
+
+def _stop(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()
 
 
 @contextmanager

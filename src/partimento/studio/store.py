@@ -106,10 +106,12 @@ class Store:
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._revision + 1
+                self._database.execute("COMMIT")
             except BaseException:
-                self._database.execute("ROLLBACK")
+                # On a full disk SQLite may have taken everything back by itself.
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
                 raise
-            self._database.execute("COMMIT")
             self._revision += 1
 
     # Jobs

@@ -65,7 +65,8 @@ class _Desk:
     def say(self, **answer: Any) -> None:
         """One line to the studio."""
         with self._writing:
-            self._answers.write(json.dumps(answer, allow_nan=False) + "\n")
+            text = json.dumps(answer, allow_nan=False, ensure_ascii=False)
+            self._answers.write(text + "\n")
             self._answers.flush()
 
 
@@ -147,7 +148,10 @@ def _for_people(error: PartimentoError, request: Mapping[str, Any]) -> dict[str,
     told = {"what": error.what, "where": error.where, "fix": error.fix}
     for ref, path in request["paths"].items():
         shown = request["names"].get(ref, ref)
-        for name in (path, Path(path).name, Path(path).stem):
+        place = Path(path)
+        # A job's file is called what it is called there; its stem may stand in any number or word.
+        made_here = () if place.name == shown else (place.name, place.stem)
+        for name in (path, *made_here):
             told = {key: text.replace(name, shown) for key, text in told.items()}
     return told
 
@@ -165,14 +169,25 @@ def _limit(memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def _serve_or_die(desk: _Desk) -> None:
+    """A process whose work has ended must end too: it would look alive and never answer."""
+    try:
+        serve(desk)
+    except BaseException:  # SystemExit of a library among them
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
 def main() -> None:
     """Body of the process; the real standard output is kept for answers alone."""
     _limit(int(sys.argv[1]))
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # Halves of UTF-16 pairs, which JSON and YAML may hold, would break all that reads the history.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
     # Libraries print; their words belong into the log.
     os.dup2(2, 1)
     desk = _Desk(answers)
-    work = threading.Thread(target=serve, args=(desk,), daemon=True)
+    work = threading.Thread(target=_serve_or_die, args=(desk,), daemon=True)
     work.start()
     desk.listen()
 

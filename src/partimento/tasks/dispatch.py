@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 from partimento.core.config import close_matches, load_yaml
 from partimento.core.errors import ConfigError
+from partimento.core.progress import Progress
 from partimento.core.runs import RunFolder
 from partimento.tasks import TASKS
-
-Progress = Callable[[int, int, str], None]
 
 
 def slice_module(task: object, use: str, where: str) -> Any:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from partimento.studio.bench import Bench
+from partimento.studio.handlers.job_files import write_json
 from partimento.studio.handlers.piece_data import (
     bar_seconds,
     described,
     facts,
     match_rows,
-    played_clock,
     roll_data,
     timing_data,
-    write_data,
     write_views,
 )
 from partimento.studio.handlers.understanding import understand
@@ -79,7 +78,8 @@ def regenerate_job(order: RegenerateOrder, bench: Bench) -> dict[str, Any]:
     first, last = region["first_bar"], region["last_bar"]
     done = f"Bar {first} anew" if first == last else f"Bars {first} to {last} anew"
     name = _title(source, bench.name(order.piece))
-    found = _kept(_named(outcome, name), bench, done)
+    # The score is called by the piece, not by what changed in it.
+    found = _kept(replace(outcome, name=name), bench, done)
     for row, new in zip(found["pieces"], region["new_rows"], strict=True):
         row["new_rows"] = new
     kept = {name: region[name] for name in ("first_bar", "last_bar", "instruments", "chosen_by")}
@@ -111,18 +111,6 @@ def _title(midi: Path, name: str) -> str:
 
     score = midi.with_suffix(".musicxml")
     return (read_score(score).title if score.is_file() else "") or Path(name).stem
-
-
-def _named(outcome: Outcome, title: str) -> Outcome:
-    """The same under the title of the piece: its score is not called by what changed in it."""
-    from partimento.tasks.text2midi.outcome import Outcome
-
-    class Named(Outcome):
-        @property
-        def title(self) -> str:
-            return title
-
-    return Named(**{one.name: getattr(outcome, one.name) for one in fields(Outcome)})
 
 
 def _given(bench: Bench, ref: str, title: str) -> dict[str, Any]:
@@ -177,7 +165,7 @@ def song_job(order: SongOrder, bench: Bench) -> dict[str, Any]:
     best = made.best
     played = best.played
     data = roll_data(best.piece.piece, (played.onset_sec, played.offset_sec, played.velocity))
-    write_data(bench.folder, "performance.json", {**data, "bars": bar_seconds(played)})
+    write_json(bench.folder, "performance.json", {**data, "bars": bar_seconds(played)})
     score = written_score(best.piece, made.composed.title)
     _write_timing(bench, "score", Followed(score, made.engraving), played)
     for one in made.settings:
@@ -187,7 +175,7 @@ def song_job(order: SongOrder, bench: Bench) -> dict[str, Any]:
 
 def _write_timing(bench: Bench, stem: str, followed: Followed, played: Played) -> None:
     """When the notes of a score sound in a performance of it."""
-    write_data(bench.folder, f"{stem}.timing.json", timing_data(followed, played_clock(played)))
+    write_json(bench.folder, f"{stem}.timing.json", timing_data(followed, played.seconds_at))
 
 
 def _song_row(made: Song) -> dict[str, Any]:
@@ -219,16 +207,15 @@ def _song_row(made: Song) -> dict[str, Any]:
 
 def _critique(made: Song) -> dict[str, Any] | None:
     """The critic's view of the kept take, for the radar; None where it could not judge."""
+    from partimento.chain.song_page import critic_caveats
     from partimento.studio.handlers.criticising import radar_data
 
     judged = made.best.judged
     if judged is None:
         return None
-    several = len(set(made.best.piece.piece.instrument.tolist())) > 1
-    alone = ["The critic has learnt from the piano alone and heard all parts as one."]
     return {
         "summary": judged.summary(),
-        "caveats": [*judged.caveats(), *(alone if several else [])],
+        "caveats": critic_caveats(made.best),
         "radar": radar_data([judged]),
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from partimento.core.errors import PartimentoError
 from partimento.studio.bench import Bench
+from partimento.studio.handlers.job_files import note_rows, retold, write_json, write_sound
 from partimento.studio.orders import ContinueOrder, DreamOrder, InfillOrder, VaryOrder
 
 if TYPE_CHECKING:
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 
 SHOWN_BEFORE_SEC = SHOWN_AFTER_SEC = 30.0
 """Sound and picture show so much of what was given around the model's notes; the MIDI has all."""
-SAMPLE_RATE = 44_100
-_NOTE_TABLE = [
-    ("onset_sec", np.float64),
-    ("duration_sec", np.float64),
-    ("midi", np.int64),
-    ("velocity", np.int64),
-]
 _WORDS = {
     "a longer --primer-seconds": "a later place to go on from",
     "`partimento continue` with --primer-seconds": "Go on from there",
@@ -41,10 +34,7 @@ def _words_of_the_page() -> Iterator[None]:
     try:
         yield
     except PartimentoError as error:
-        told = [error.what, error.where, error.fix]
-        for option, words in _WORDS.items():
-            told = [text.replace(option, words) for text in told]
-        raise type(error)(told[0], where=told[1], fix=told[2]) from error
+        raise retold(error, _WORDS.items()) from error
 
 
 @_words_of_the_page()
@@ -143,8 +133,7 @@ def _kept(
     for number, piece in enumerate(outcome.pieces, start=1):
         bench.tell(number, len(outcome.pieces), "sound")
         rows.append(_piece(piece, f"{stem}-{number}", bench.folder))
-    text = json.dumps(report, indent=2, allow_nan=False)
-    (bench.folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    write_json(bench.folder, "report.json", report, indent=2)
     facts = {key: value for key, value in report.items() if key not in ("pieces", "warnings")}
     return {
         "title": title,
@@ -159,15 +148,16 @@ def _kept(
 
 def _piece(piece: Piece, stem: str, folder: Path) -> dict[str, Any]:
     """Write MIDI and sound of one piece; its row for the page."""
-    from partimento.music.performance_write import performance_midi
+    from partimento.music.performance_write import write_performance
+    from partimento.render.sound import lead_in_sec
 
-    (folder / f"{stem}.mid").write_bytes(performance_midi(piece.notes.performance()))
+    write_performance(piece.notes.performance(), folder / f"{stem}.mid")
     start, shown = shown_notes(piece)
     return {
         "number": piece.number,
         "file": f"{stem}.mid",
         "sound": write_sound(folder / f"{stem}.wav", shown),
-        "lead_sec": lead_in(),
+        "lead_sec": lead_in_sec(),
         "from_sec": round(start, 3),
         "made_sec": [round(sec, 3) for sec in piece.made_sec],
         "notes": note_rows(shown),
@@ -190,31 +180,3 @@ def shown_notes(piece: Piece) -> tuple[float, np.ndarray]:
     )  # fmt: skip
     rows = np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
     return start, rows[(rows[:, 0] >= 0) & (rows[:, 0] < end - start)]
-
-
-def note_rows(notes: np.ndarray) -> list[list[float]]:
-    """Notes as the pages take them, to the millisecond."""
-    return [[round(float(value), 3) for value in row] for row in notes]
-
-
-def lead_in() -> float:
-    """Silence at the begin of a rendered sound, seconds."""
-    from partimento.render.sound import lead_in_sec
-
-    return float(lead_in_sec())
-
-
-def write_sound(path: Path, notes: np.ndarray) -> str | None:
-    """Render notes (N, 4 or more): onset and duration in seconds, pitch, velocity; write a WAV.
-
-    Returns the file's name, None where there is nothing to hear.
-    """
-    from partimento.render.sound import render_notes, write_wav
-
-    if len(notes) == 0:
-        return None
-    table = np.zeros(len(notes), dtype=_NOTE_TABLE)
-    for column, values in zip(table.dtype.names or (), notes[:, :4].T, strict=True):
-        table[column] = values
-    write_wav(path, render_notes(table, SAMPLE_RATE), SAMPLE_RATE)
-    return path.name

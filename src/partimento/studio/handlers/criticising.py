@@ -15,7 +15,7 @@ import numpy as np
 from partimento.core.errors import PartimentoError
 from partimento.core.plain import plain
 from partimento.studio.bench import Bench
-from partimento.studio.handlers.continuing import lead_in, note_rows, write_sound
+from partimento.studio.handlers.job_files import note_rows, retold, write_json, write_sound
 from partimento.studio.orders import CritiqueOrder
 
 if TYPE_CHECKING:
@@ -37,16 +37,14 @@ def critique_job(order: CritiqueOrder, bench: Bench) -> dict[str, Any]:
         try:
             result, text = _judged(order, bench, paths)
         except PartimentoError as error:
-            raise _retold(error, named) from None
+            raise retold(error, _words(named)) from None
         for path, name in named:
             text = text.replace(json.dumps(str(path))[1:-1], json.dumps(name)[1:-1])
         if order.score is not None:
             known = json.dumps(str(bench.path(order.score)))[1:-1]
             text = text.replace(known, json.dumps(bench.name(order.score))[1:-1])
         reports = json.loads(text)
-        (bench.folder / "report.json").write_text(
-            json.dumps(reports, indent=2, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        write_json(bench.folder, "report.json", reports, indent=2)
         return _page_data(order, bench, named, result, reports)
 
 
@@ -70,20 +68,16 @@ def _named_copies(order: CritiqueOrder, bench: Bench, place: Path) -> list[tuple
         job, name = re.match(r"job:(\d+)/", ref), bench.name(ref)
         # Files of jobs have the same names in every job, so they get the job's number.
         tail = "" if job is None else f" of job {job[1]}"
-        # Only plain letters: the name is a path here.
-        stem = re.sub(r"[^\w .-]", "_", Path(name).stem)[:80].strip(" .") or "performance"
+        # Only plain letters: the name is a path here, and a letter may take four of its 255 bytes.
+        stem = re.sub(r"[^\w .-]", "_", Path(name).stem)[:50].strip(" .") or "performance"
         path = folder / f"{stem}{tail}.mid"
         shutil.copyfile(bench.path(ref), path)
         found.append((path, f"{name}{tail}"))
     return found
 
 
-def _retold(error: PartimentoError, named: Sequence[tuple[Path, str]]) -> PartimentoError:
-    """The mistake in the user's names."""
-    told = [error.what, error.where, error.fix]
-    for path, name in named:
-        told = [text.replace(str(path), name) for text in told]
-    return type(error)(told[0], where=told[1], fix=told[2])
+def _words(named: Sequence[tuple[Path, str]]) -> list[tuple[str, str]]:
+    return [(str(path), name) for path, name in named]
 
 
 def _page_data(
@@ -99,8 +93,9 @@ def _page_data(
         bench.tell(done, len(reports), "sound")
         place = places[one.clip.performance]
         rows.append(_performance(one, report, place + 1, order.performances[place], bench))
+    words = _words(named)
     failed = [
-        {"name": named[places[path]][1], "what": _retold(error, named).what, "fix": error.fix}
+        {"name": named[places[path]][1], "what": retold(error, words).what, "fix": error.fix}
         for path, error in result.failed
     ]
     names = ", ".join(one.name for one in result.judged)
@@ -119,6 +114,8 @@ def _performance(
     one: Judged, report: Mapping[str, Any], number: int, ref: str, bench: Bench
 ) -> dict[str, Any]:
     """Files of one performance and what the page shows of it."""
+    from partimento.render.sound import lead_in_sec
+
     notes = one.found.notes
     first = float(notes[:, 0].min())
     rows = np.stack(
@@ -132,7 +129,7 @@ def _performance(
         "ref": ref,
         "file": f"performance-{number}.mid",
         "sound": write_sound(bench.folder / f"performance-{number}.wav", heard),
-        "lead_sec": lead_in(),
+        "lead_sec": lead_in_sec(),
         "heard_sec": HEARD_SEC if len(heard) < len(rows) else None,
         "from_sec": round(first, 3),
         "notes": note_rows(rows),

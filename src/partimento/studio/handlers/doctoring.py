@@ -11,6 +11,7 @@ import numpy as np
 from partimento.core.errors import ConfigError
 from partimento.core.plain import plain
 from partimento.studio.bench import Bench
+from partimento.studio.handlers.job_files import write_json
 from partimento.studio.orders import AttentionOrder, ExamineOrder, Order, ReplayOrder
 from partimento.studio.runs import open_run
 
@@ -38,7 +39,7 @@ def examine_job(order: ExamineOrder, bench: Bench) -> dict[str, Any]:
 
     bench.tell(1, 2, "Examining")
     found = examine_run(run.path, others, page=bench.folder / PAGE, seed=order.seed)
-    _write(bench, "findings.json", report_dict(found))
+    write_json(bench.folder, "findings.json", report_dict(found), indent=1)
     data = examination_data(found)
     return {
         "title": f"{order.run}: {data['summary']}",
@@ -47,11 +48,6 @@ def examine_job(order: ExamineOrder, bench: Bench) -> dict[str, Any]:
         **data,
         "depth": depth_data(watched_of_run(run)),
     }
-
-
-def _write(bench: Bench, name: str, data: Mapping[str, Any]) -> None:
-    text = json.dumps(plain(data), allow_nan=False, indent=1)
-    (bench.folder / name).write_text(text + "\n", encoding="utf-8")
 
 
 # A sick model
@@ -256,5 +252,4 @@ def _channels(told: Mapping[str, Any]) -> list[str]:
 
 def _write_maps(bench: Bench, maps: np.ndarray) -> None:
     thousandths = np.rint(maps * 1000).astype(int).tolist()
-    text = json.dumps({"unit": "thousandths", "maps": thousandths}, separators=(",", ":"))
-    (bench.folder / "maps.json").write_text(text, encoding="utf-8")
+    write_json(bench.folder, "maps.json", {"unit": "thousandths", "maps": thousandths})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -21,6 +20,7 @@ from partimento.music.texture import Texture, Voice, name_of, texture_of
 from partimento.music.voiceleading import VoiceLeadingFinding
 from partimento.render.sheet import EngravedNote, Engraving, engrave
 from partimento.render.sound import lead_in_sec, performance_sec
+from partimento.studio.handlers.job_files import write_json
 
 _STANDING = frozenset({"spacing", "range", "voice-crossing", "doubled-leading-tone"})
 """Rules on one chord; the others are about the step from the note before."""
@@ -165,8 +165,7 @@ def write_follow(score: Score, folder: Path, stem: str) -> Followed:
     """Write ``STEM.svg`` and ``STEM.timing.json``, from which the page shows and follows it."""
     made = followed(score)
     write_atomic(folder / f"{stem}.svg", made.engraving.svg)
-    timing = json.dumps(made.timing(), separators=(",", ":"))
-    write_atomic(folder / f"{stem}.timing.json", timing)
+    write_json(folder, f"{stem}.timing.json", made.timing())
     return made
 
 

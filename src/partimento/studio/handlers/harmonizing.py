@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from partimento.core.errors import PartimentoError
 from partimento.core.files import write_atomic
@@ -22,7 +22,11 @@ from partimento.render.sheet import svg_to_png
 from partimento.render.sound import render_score, write_wav
 from partimento.studio.bench import Bench
 from partimento.studio.handlers.following import Followed, changed_ids, place_rows, write_follow
+from partimento.studio.handlers.job_files import retold
 from partimento.studio.orders import CheckOrder, HarmonizeOrder
+
+if TYPE_CHECKING:
+    from partimento.tasks.chorale.harmonize import Alternative
 
 BEFORE = "before"
 """Name of the files of the score whose bars were written anew."""
@@ -58,13 +62,7 @@ def harmonize_job(order: HarmonizeOrder, bench: Bench) -> dict[str, Any]:
     alternatives = []
     for i, one in enumerate(found.alternatives, start=1):
         bench.tell(i - 1, order.n, "Engraving and sound")
-        export_score(one.score, bench.folder, f"{stem}-{i}", formats=("musicxml", "mid", "wav"))
-        made = write_follow(one.score, bench.folder, f"{stem}-{i}")
-        write_atomic(bench.folder / f"{stem}-{i}.png", svg_to_png(made.engraving.svg))
-        row = {"stem": f"{stem}-{i}", **one.report, **_findings(made)}
-        if before is not None:
-            row["changed"] = _changed(made, before, str(order.region))
-        alternatives.append(row)
+        alternatives.append(_alternative(one, f"{stem}-{i}", bench.folder, before, order))
     given = found.satb.given
     marked = next((v for v in found.satb.notes if any(n.fermata for n in v)), ())
     return {
@@ -87,6 +85,19 @@ def harmonize_job(order: HarmonizeOrder, bench: Bench) -> dict[str, Any]:
         "before": None if before is None else {"stem": BEFORE, **_findings(before)},
         "rules": {name: RULES[name].explanation for name in _rules(alternatives, before)},
     }
+
+
+def _alternative(
+    one: Alternative, stem: str, folder: Path, before: Followed | None, order: HarmonizeOrder
+) -> dict[str, Any]:
+    """Files of one alternative, and what the page shows of it."""
+    export_score(one.score, folder, stem, formats=("musicxml", "mid", "wav"))
+    made = write_follow(one.score, folder, stem)
+    write_atomic(folder / f"{stem}.png", svg_to_png(made.engraving.svg))
+    row = {"stem": stem, **one.report, **_findings(made)}
+    if before is not None:
+        row["changed"] = _changed(made, before, str(order.region))
+    return row
 
 
 def _drafting(tell: Callable[[int, int, str], None], n: int) -> Callable[[int, int, str], None]:
@@ -203,11 +214,12 @@ def _checked(bench: Bench, ref: str, stem: str) -> dict[str, Any]:
 
 def _told(error: PartimentoError, bench: Bench, ref: str) -> str:
     """The error's paragraph with the user's name of the file."""
-    path = bench.path(ref)
-    told = str(error)
-    for name in (str(path), path.name, path.stem):
-        told = told.replace(name, bench.name(ref))
-    return told
+    path, name = bench.path(ref), bench.name(ref)
+    words = [(str(path), name)]
+    if path.name != name:
+        # An upload lies under its number, which may stand for a missing title too.
+        words += [(path.name, name), (path.stem, name)]
+    return str(retold(error, words))
 
 
 def _findings_csv(rows: list[dict[str, Any]]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,12 @@ from partimento.core.errors import InputFileError
 from partimento.studio.bench import Bench
 from partimento.studio.questions import LookQuestion, RollQuestion, SheetQuestion
 
+if TYPE_CHECKING:
+    from partimento.music.performance import Performance
+    from partimento.render.sheet import Engraving
+
 MOST_NOTES = 20_000
+"""A piano roll shows so many notes from the start."""
 
 
 def look(question: LookQuestion, bench: Bench) -> dict[str, Any]:
@@ -32,12 +37,20 @@ def _sound_facts(path: Path) -> dict[str, Any]:
 
 
 def _midi_facts(path: Path) -> dict[str, Any]:
+    notes = _played(path)
+    return {"notes": len(notes.pitch), "seconds": round(float(notes.offset_sec.max()), 2)}
+
+
+def _played(path: Path) -> Performance:
+    """The notes of a MIDI file.  Raises InputFileError for one without any."""
     from partimento.music.performance import read_performance
 
     notes = read_performance(path)
     if len(notes.pitch) == 0:
-        raise InputFileError("this MIDI file has no notes", where=str(path))
-    return {"notes": len(notes.pitch), "seconds": round(float(notes.offset_sec.max()), 2)}
+        raise InputFileError(
+            "this MIDI file has no notes", where=str(path), fix="Give one with at least one note"
+        )
+    return notes
 
 
 def _score_facts(path: Path) -> dict[str, Any]:
@@ -56,14 +69,14 @@ def _score_facts(path: Path) -> dict[str, Any]:
 def roll(question: RollQuestion, bench: Bench) -> dict[str, Any]:
     """The notes of a file: onset and offset in seconds, pitch, velocity, part."""
     path = bench.path(question.source)
-    if path.suffix == ".mid":
-        from partimento.music.performance import read_performance
-
-        played = read_performance(path)
-        columns = (played.onset_sec, played.offset_sec, played.pitch, played.velocity)
-        rows = np.stack([np.asarray(c, float) for c in columns], axis=1)
-        return {"notes": _rows(rows), "parts": ["Piano"], "seconds": float(rows[:, 1].max())}
-    raise InputFileError("only MIDI files have a piano roll here", where=str(path))
+    if path.suffix != ".mid":
+        raise InputFileError(
+            "only MIDI files have a piano roll here", where=str(path), fix="Give a MIDI file"
+        )
+    played = _played(path)
+    columns = (played.onset_sec, played.offset_sec, played.pitch, played.velocity)
+    rows = np.stack([np.asarray(c, float) for c in columns], axis=1)
+    return {"notes": _rows(rows), "parts": ["Piano"], "seconds": float(rows[:, 1].max())}
 
 
 def _rows(table: np.ndarray) -> list[list[float]]:
@@ -78,10 +91,10 @@ def sheet(question: SheetQuestion, bench: Bench) -> dict[str, Any]:
 
     score = read_score(bench.path(question.source))
     engraving = engrave(musicxml_text(score), guarded=False)
-    return sheet_data(engraving)
+    return _sheet_data(engraving)
 
 
-def sheet_data(engraving: Any) -> dict[str, Any]:
+def _sheet_data(engraving: Engraving) -> dict[str, Any]:
     """What a page needs to show a score and to follow it."""
     return {
         "svg": engraving.svg,

@@ -6,15 +6,13 @@ and ``STEM.timing.json`` (when the notes of the score sound).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from partimento.core.files import write_atomic
-from partimento.core.plain import plain
+from partimento.studio.handlers.job_files import write_json
 
 if TYPE_CHECKING:
     from partimento.music.barpiece import BarPiece
@@ -25,8 +23,8 @@ if TYPE_CHECKING:
     from partimento.tasks.text2midi.match import Row
     from partimento.tasks.text2midi.outcome import Composed
 
-SecondsOf = Callable[[float], float]
-"""Quarters from the start -> seconds of the music."""
+SecondsAt = Callable[[Sequence[float]], np.ndarray]
+"""Quarters from the start (K,) -> seconds of the music (K,)."""
 
 
 def roll_data(
@@ -69,43 +67,23 @@ def roll_data(
     }
 
 
-def timing_data(followed: Followed, seconds_of: SecondsOf) -> dict[str, Any]:
+def timing_data(followed: Followed, seconds_at: SecondsAt) -> dict[str, Any]:
     """What a page needs to follow a score, at the seconds of this sound; notes with their pitch."""
     timing = followed.timing()
     for row, (_, note) in zip(timing["notes"], followed.heads, strict=True):
         row["midi"] = None if note is None else note.midi
-    for event in timing["events"]:
-        event["sec"] = round(seconds_of(event["quarter"]), 4)
+    seconds = seconds_at([event["quarter"] for event in timing["events"]]).tolist()
+    for event, sec in zip(timing["events"], seconds, strict=True):
+        event["sec"] = round(sec, 4)
     return timing
-
-
-def played_clock(played: Played) -> SecondsOf:
-    """Quarters of the score -> seconds of a performance of it.
-
-    Of several notes that are written together the middle one tells the time.
-    """
-    from partimento.music.barpiece import TICKS
-
-    piece = played.piece
-    written, index = np.unique(piece.onset, return_inverse=True)
-    heard = [float(np.median(played.onset_sec[index == n])) for n in range(len(written))]
-    heard = np.maximum.accumulate(heard).tolist()
-    end = max(piece.bars * piece.bar_ticks, int(written[-1]) + 1)
-    ticks, seconds = [*written.tolist(), end], [*heard, max(played.seconds, heard[-1] + 0.01)]
-    return lambda quarter: float(np.interp(quarter * TICKS, ticks, seconds))
 
 
 def bar_seconds(played: Played) -> list[float]:
     """The second of every bar line of a performance, and of its end."""
     from partimento.music.barpiece import TICKS
 
-    clock, quarters = played_clock(played), played.piece.bar_ticks / TICKS
-    return [round(clock(n * quarters), 4) for n in range(played.piece.bars + 1)]
-
-
-def write_data(folder: Path, name: str, data: Mapping[str, Any]) -> None:
-    """JSON beside the files of a job."""
-    write_atomic(folder / name, json.dumps(plain(dict(data)), allow_nan=False))
+    lines = np.arange(played.piece.bars + 1) * played.piece.bar_ticks / TICKS
+    return [round(sec, 4) for sec in played.seconds_at(lines).tolist()]
 
 
 def write_views(
@@ -115,9 +93,11 @@ def write_views(
     from partimento.studio.handlers.following import Followed
 
     quarter_sec = 60.0 / piece.tempo_bpm
-    write_data(folder, f"{stem}.json", roll_data(piece))
-    timing = timing_data(Followed(score, engraving), lambda quarter: quarter * quarter_sec)
-    write_data(folder, f"{stem}.timing.json", timing)
+    write_json(folder, f"{stem}.json", roll_data(piece))
+    timing = timing_data(
+        Followed(score, engraving), lambda quarters: np.asarray(quarters) * quarter_sec
+    )
+    write_json(folder, f"{stem}.timing.json", timing)
 
 
 def described(composed: Composed, title: str, folder: Path) -> dict[str, Any]:

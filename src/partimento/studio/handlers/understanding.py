@@ -84,7 +84,8 @@ def _possible(
         try:
             asked_for(understood, {name: value})
         except ConfigError as error:
-            wrong[name] = f"{error.what.rstrip('.')}. {error.fix.rstrip('.')}."
+            told = (part.rstrip(".") for part in (error.what, error.fix) if part)
+            wrong[name] = " ".join(f"{part}." for part in told)
         else:
             good[name] = value
     return good, wrong

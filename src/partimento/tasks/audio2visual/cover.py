@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import numpy as np
 from partimento.core.errors import ConfigError
 from partimento.core.files import write_atomic
 from partimento.core.limits import check_regular
+from partimento.core.progress import Progress
 from partimento.music.audio import Sound, is_sound_file
 from partimento.tasks.audio2visual.concepts import CONCEPTS, MusicConcept, music_concept
 from partimento.tasks.audio2visual.hearing import MUSIC_SUFFIXES, read_any
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from partimento.tasks.audio2visual.bank import Embedded
     from partimento.tasks.audio2visual.interface import SoundModel
 
-Progress = Callable[[int, int, str], None]
 DRAW = "draw"
 DIFFUSION = ("flux", "pixart", "chroma", "sd15")
 BACKENDS = (DRAW, *DIFFUSION)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from partimento.core.progress import Progress
 from partimento.music.sound_statistics import level_statistics
 from partimento.tasks.audio2visual.concepts import SOUNDS
 from partimento.tasks.audio2visual.encoder import LABELS, SoundEncoder, log_softmax
@@ -19,7 +20,6 @@ from partimento.tasks.audio2visual.encoder_fit import (
     DEFAULT,
     Effort,
     Music,
-    Progress,
     fit_encoder,
     replaced,
     rescaled,

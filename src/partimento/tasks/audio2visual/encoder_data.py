@@ -8,7 +8,6 @@ Shape suffixes: N rows, T frames, M bands, S statistics, L labels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +40,6 @@ GENTLE = Variation(0.0, 2, None)
 """For the forest, which learns from few rows and believes each."""
 MEDIUM = Variation(0.15, 2, (-85.0, -60.0))
 STRONG = Variation(0.2, 3, (-85.0, -50.0))
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ mixtures.  Networks that learn half from the labels and half from the forest rea
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 
+from partimento.core.progress import Progress
 from partimento.nn.threads import one_thread
 from partimento.tasks.audio2visual.concepts import CONCEPTS, SOUNDS
 from partimento.tasks.audio2visual.encoder import (
@@ -41,8 +41,6 @@ from partimento.tasks.audio2visual.encoder_data import (
 MUSIC_ROW = LABELS.index("Music")
 _RIDGE = 1.0
 _SHRINK = 0.05
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pydantic import Field
 from partimento.core.checkpoint import Card, CheckpointMeta, save_checkpoint
 from partimento.core.config import Config
 from partimento.core.errors import DataError
+from partimento.core.progress import Progress
 from partimento.core.runs import RunFolder
 from partimento.music.chroma import tonality
 from partimento.music.logmel import log_mel
@@ -30,12 +31,7 @@ from partimento.tasks.audio2visual.encoder_check import (
     unknown_study,
 )
 from partimento.tasks.audio2visual.encoder_data import Sounds
-from partimento.tasks.audio2visual.encoder_fit import (
-    Effort,
-    Music,
-    Progress,
-    fit_encoder,
-)
+from partimento.tasks.audio2visual.encoder_fit import Effort, Music, fit_encoder
 from partimento.tasks.audio2visual.hearing import Clip, read_folder
 from partimento.tasks.audio2visual.loading import MODEL_CLASS
 from partimento.tasks.audio2visual.music_sounds import music_set

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from partimento.core.errors import DataError
+from partimento.core.progress import Progress
 from partimento.music.audio import Sound
 from partimento.tasks.audio2visual.bank import BUILTIN, PromptBank
 from partimento.tasks.audio2visual.concepts import CONCEPTS
@@ -33,7 +34,6 @@ from partimento.tasks.audio2visual.interface import Heard
 if TYPE_CHECKING:
     from partimento.tasks.audio2visual.interface import SoundModel
 
-Progress = Callable[[int, int, str], None]
 DEFAULT_WEIGHTS = "audio2visual"
 _AT_ONCE = 16
 

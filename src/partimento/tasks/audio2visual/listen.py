@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from partimento.core.errors import InputFileError, PartimentoError
+from partimento.core.progress import Progress
 from partimento.music.audio import SOUND_SUFFIXES, Sound
 from partimento.tasks.audio2visual.hearing import MUSIC_SUFFIXES, read_any
 from partimento.tasks.audio2visual.interface import Heard
@@ -16,7 +17,6 @@ from partimento.tasks.audio2visual.interface import Heard
 if TYPE_CHECKING:
     from partimento.tasks.audio2visual.interface import SoundModel
 
-Progress = Callable[[int, int, str], None]
 DEFAULT_WEIGHTS = "audio2visual"
 LISTENED_SUFFIXES = (*SOUND_SUFFIXES, *MUSIC_SUFFIXES)
 """Endings of the files that a folder is searched for."""

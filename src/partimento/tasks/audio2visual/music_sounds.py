@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 
 from partimento.core.errors import DataError
 from partimento.core.files import write_atomic
+from partimento.core.progress import Progress
 from partimento.music.audio import SAMPLE_RATE
 from partimento.tasks.audio2visual.concepts import MUSIC
 from partimento.tasks.audio2visual.music_excerpts import (
@@ -34,8 +35,6 @@ _LEVEL_DB = (-24.0, -1.0)
 _ROOM = (0.0, 0.4)
 _LATEST_SEC = 0.6
 """How much of a window may be passed over, so that not every sound begins with an onset."""
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)

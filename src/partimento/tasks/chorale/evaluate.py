@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from partimento.core.errors import DataError
+from partimento.core.progress import Progress
 from partimento.music.fermatas import fermatas_for
 from partimento.music.grid import SILENCE, UNKNOWN, canonical_splits, load_canonical, read_json
 from partimento.music.grid_measures import measure_grids
@@ -21,8 +22,6 @@ from partimento.tasks.chorale.filling import fill_one, predicted_fermatas
 from partimento.tasks.chorale.floors import floors, shipped_floors
 from partimento.tasks.chorale.loading import DEFAULT_WEIGHTS, load_drawing
 from partimento.tasks.chorale.networks import load_network
-
-Progress = Callable[[int, int, str], None]
 
 
 def evaluate_likelihood(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from partimento.core.progress import Progress
 from partimento.music.grid import SILENCE, UNKNOWN, voice_runs
 from partimento.music.keys import Key
 from partimento.music.rules import RuleMode
@@ -15,8 +16,6 @@ from partimento.tasks.chorale.frames import single_batch
 from partimento.tasks.chorale.guidance import Guide
 from partimento.tasks.chorale.loading import load_drawing
 from partimento.tasks.chorale.strong import ChoraleTransformer
-
-Progress = Callable[[int, int, str], None]
 
 CANDIDATES = 3
 """Drafts per alternative, in every mode; the likeliest (less the price of broken rules) is kept."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from partimento.core.errors import ConfigError
+from partimento.core.progress import Progress
 from partimento.music.assemble import assemble
 from partimento.music.checking import finding_row
 from partimento.music.files import read_score
@@ -22,7 +23,7 @@ from partimento.music.rules import RuleMode
 from partimento.music.satb import Satb, extract_satb, require_gaps
 from partimento.music.score import KeySignature, Measure, Part, Score, Tempo, TimeSignature
 from partimento.music.voiceleading import check_score
-from partimento.tasks.chorale.filling import Progress, fill
+from partimento.tasks.chorale.filling import fill
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from partimento.core.errors import ConfigError, DataError, PartimentoError
+from partimento.core.progress import Progress
 from partimento.music.percepiano import Clip, read_clips, read_labels
 from partimento.tasks.critique.evaluation_data import labelled, make_bench, write_evaluation
 from partimento.tasks.critique.figures import Bench, Foretold, basic, full, noise_ceiling
@@ -20,7 +21,6 @@ from partimento.tasks.critique.simple import mean_predictor, others_of_passage
 if TYPE_CHECKING:
     from partimento.tasks.critique.interface import Critic, Features
 
-Progress = Callable[[int, int, str], None]
 
 DEFAULT_WEIGHTS = "critique-strong"
 

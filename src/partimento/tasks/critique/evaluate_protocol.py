@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from partimento.core.errors import DataError
+from partimento.core.progress import Progress
 from partimento.music.corpora_percepiano import percepiano_dir
 from partimento.music.percepiano import DEVIATIONS, LABELS, RATINGS, read_clips, read_labels
 from partimento.tasks.critique.contestants import contestant, known_contestants
@@ -19,8 +20,6 @@ from partimento.tasks.critique.metrics import mean_of, r2_mean
 from partimento.tasks.critique.protocols import ProtocolRun, run_protocol
 from partimento.tasks.critique.simple import mean_by_name, mean_predictor
 from partimento.tasks.critique.statistics_table import StatisticsTable, statistics_table
-
-Progress = Callable[[int, int, str], None]
 
 
 def evaluate_protocol(

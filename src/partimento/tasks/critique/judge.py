@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from partimento.core.errors import PartimentoError
+from partimento.core.progress import Progress
 from partimento.music.dimensions import DIMENSIONS, NAMES
 from partimento.music.events import TICKS_PER_SECOND
 from partimento.music.pitch_runs import chord_numbers
@@ -26,11 +27,9 @@ from partimento.tasks.critique.words import difference_reading, difference_text
 SAME_PASSAGE = 0.75
 """Performances with this share of their notes in common, in order, are of the same passage."""
 _COMPARED_NOTES = 800
+"""So many notes from the start tell passages apart."""
 _NOTES_PER_SEC = 8.0
 """Density at which chords are told from runs."""
-"""So many notes from the start tell passages apart."""
-
-Progress = Callable[[int, int, str], None]
 
 
 def critique(

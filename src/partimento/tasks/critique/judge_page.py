@@ -22,7 +22,7 @@ from partimento.render.page import (
 )
 from partimento.render.performance_roll import performance_roll_svg
 from partimento.render.radar import Reading, Spoke, radar_svg
-from partimento.render.sound import render_notes, wav_bytes
+from partimento.render.sound import render_notes, sound_table, wav_bytes
 from partimento.tasks.critique.words import CLEARLY, PROBABLY
 
 if TYPE_CHECKING:
@@ -37,12 +37,6 @@ _ROLL_WIDTH = 940.0
 _WIDE = 8
 """More performances stand in rows instead of columns."""
 _SPOKES = tuple(Spoke(d.words, d.low, d.high) for d in DIMENSIONS)
-_NOTE_TABLE = [
-    ("onset_sec", np.float64),
-    ("duration_sec", np.float64),
-    ("midi", np.int64),
-    ("velocity", np.int64),
-]
 
 
 def performance_html(one: Judged, critic: str, *, sound: bool) -> str:
@@ -144,10 +138,8 @@ def _span(judged: Sequence[Judged]) -> tuple[float, float]:
 
 def _sound(heading: str, one: Judged) -> Section:
     notes = one.found.notes[one.found.notes[:, 0] - one.found.notes[0, 0] < HEARD_SEC]
-    table = np.zeros(len(notes), dtype=_NOTE_TABLE)
-    table["onset_sec"] = notes[:, 0] - notes[0, 0]
-    table["duration_sec"] = notes[:, 1] - notes[:, 0]
-    table["midi"], table["velocity"] = notes[:, 2], notes[:, 3]
+    onset, end, midi, velocity = notes[:, :4].T
+    table = sound_table(onset - onset[0], end - onset, midi, velocity)
     sound = render_notes(table, PAGE_SAMPLE_RATE).mean(axis=1)
     cut = len(notes) < len(one.found.notes)
     text = f"The first {HEARD_SEC:.0f} s, on our own piano." if cut else "On our own piano."

@@ -50,6 +50,11 @@ class Judged:
         """Places of the dimensions that get a score."""
         return [i for i, name in enumerate(NAMES) if name not in self.verdict.abstained]
 
+    def score(self, dimension: str) -> float:
+        """The score of a dimension, 0 to 1; NaN where the critic says nothing of it."""
+        known = dimension not in self.verdict.abstained
+        return float(self.verdict.mean[NAMES.index(dimension)]) if known else float("nan")
+
     def readings(self) -> dict[str, Reading]:
         """Each score beside the learnt ones."""
         v = self.verdict

@@ -18,13 +18,12 @@ import numpy as np
 
 from partimento.core.files import atomic_path, write_atomic
 from partimento.core.plain import plain
+from partimento.core.progress import Progress
 from partimento.music.percepiano import Clip, passage_groups
 from partimento.tasks.critique.folds import PROTOCOLS, Fold, Protocol, splits
 from partimento.tasks.critique.metrics import mse, r2_mean
 
 __all__ = ["PROTOCOLS", "FoldResult", "ProtocolRun", "Test", "run_protocol", "splits"]
-
-Progress = Callable[[int, int, str], None]
 
 
 @runtime_checkable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from partimento.core.errors import PartimentoError
 from partimento.core.files import write_atomic
 from partimento.core.limits import MIDI_BYTES, MUSICXML_BYTES, read_limited
 from partimento.core.plain import plain
+from partimento.core.progress import Progress
 from partimento.music.percepiano import Clip
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,16 @@ Shape suffixes: N clips, F statistics, D dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from partimento.core.progress import Progress
 from partimento.music.clip_statistics import performance_names
 from partimento.tasks.critique.kernel import KernelRidge, Scaler, distance
 from partimento.tasks.critique.kernel_weights import STEPS, learn_weights
 from partimento.tasks.critique.stacked_fit import EPOCHS, NETWORKS, train_stacked
 from partimento.tasks.critique.strong import COVERAGE, Calibration, Pair, StrongCritic
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,14 @@ from pydantic import Field
 from partimento.core.checkpoint import Card, CheckpointMeta, save_checkpoint
 from partimento.core.config import Config
 from partimento.core.errors import DataError
+from partimento.core.progress import Progress
 from partimento.core.runs import RunFolder
 from partimento.music.clip_statistics import clip_statistics, read_clip
 from partimento.music.corpora_percepiano import PERCEPIANO, percepiano_dir
 from partimento.music.percepiano import Clip, passage_groups, read_clips, read_labels
 from partimento.tasks.critique.recipe import CritiqueCard
 from partimento.tasks.critique.strong import StrongCritic
-from partimento.tasks.critique.strong_fit import Effort, Progress, fit_critic
+from partimento.tasks.critique.strong_fit import Effort, fit_critic
 from partimento.training.launch import fresh_folder, recipe_label
 
 LABELS = "labels_mean.json"

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
@@ -24,6 +24,7 @@ from typing import Any
 
 from partimento.core import errors
 from partimento.core.errors import InputFileError, PartimentoError
+from partimento.core.progress import Progress
 from partimento.tasks.critique.extraction import (
     ClipReader,
     Extracted,
@@ -45,7 +46,6 @@ CLIPS_PER_WORKER = 4
 MOST_WORKERS = 8
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
-Progress = Callable[[int, int, str], None]
 Found = Extracted | PartimentoError
 
 

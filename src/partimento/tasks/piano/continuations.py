@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from partimento.core.errors import DataError
 from partimento.core.files import write_atomic
 from partimento.core.plain import plain
+from partimento.core.progress import Progress
 from partimento.music.copied import CopyIndex, build_index, longest_copied_run
 from partimento.music.events import TickNotes
 from partimento.music.performance_comparison import (
@@ -28,8 +29,6 @@ from partimento.tasks.piano.corpus import (
     open_collection,
     read_collection,
 )
-
-Progress = Callable[[int, int, str], None]
 
 MAX_PER_PIECE = 2
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ import numpy as np
 from partimento.core.errors import DataError
 from partimento.core.files import write_atomic
 from partimento.core.plain import plain
+from partimento.core.progress import Progress
 from partimento.music.events import (
     EVENTS,
     NOTE_OFF,
@@ -44,7 +45,6 @@ from partimento.tasks.piano.floors import FLOOR_NAMES, shipped_floors
 if TYPE_CHECKING:
     from partimento.tasks.piano.interface import PianoModel
 
-Progress = Callable[[int, int, str], None]
 
 DEFAULT_WEIGHTS = "piano-strong"
 MAX_PER_PIECE = 2

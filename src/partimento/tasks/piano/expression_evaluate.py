@@ -6,13 +6,14 @@ and share explained; a work counts once, intervals are from a bootstrap over wor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from partimento.core.progress import Progress
 from partimento.music.expression import Played, Player, draw_player, play
 from partimento.music.expression_learnt import Style, draw_style, play_learnt
 from partimento.music.expression_measures import (
@@ -26,7 +27,6 @@ from partimento.music.expression_measures import (
 from partimento.music.expression_model import SHIPPED, ExpressionModel, load_expression
 from partimento.music.expression_pairs import Pair, read_pairs
 
-Progress = Callable[[int, int, str], None]
 Rows = list[tuple[str, dict[str, float]]]
 WAYS: tuple[str, ...] = (
     "deadpan", "rules", "rules drawn", "learnt", "learnt drawn", "another pianist",

@@ -10,18 +10,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from partimento.core.config import Config
+from partimento.core.progress import Progress
 from partimento.music.corpora_piano import split_by_hash
 from partimento.music.expression_features import note_features
 from partimento.music.expression_measures import agreement
+from partimento.music.expression_model import MOST_LAYERS, UNUSUAL
 from partimento.music.expression_pairs import Pair
 from partimento.music.expression_targets import CONTINUOUS, TARGETS, targets_of
 from partimento.nn.threads import one_thread
 from partimento.tasks.piano.expression_network import ExpressionConvolution
 
-Progress = Callable[[int, int, str], None]
 _PRICES = (25.0, 1.0, 1.4, 0.25, 0.5, 0.5)
 """Of a squared error or nat of each target: about one over its variance, less for the timing."""
 _LEAST_SCALE = 1e-3
@@ -43,19 +46,18 @@ class Section:
     level: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How much is spent on training."""
+class Effort(Config):
+    """Size of the network, and how much is spent on training."""
 
-    channels: int = 64
-    layers: int = 8
-    dropout: float = 0.2
-    steps: int = 2400
-    windows: int = 16
-    notes: int = 512
-    peak_lr: float = 3e-3
-    weight_decay: float = 1e-2
-    check_every: int = 300
+    channels: int = Field(64, ge=1, description="channels of every layer")
+    layers: int = Field(8, ge=1, le=MOST_LAYERS, description="layers; each looks twice as far")
+    dropout: float = Field(0.2, ge=0, lt=1, description="dropout")
+    steps: int = Field(2400, ge=1, description="steps of the optimiser")
+    windows: int = Field(16, ge=1, description="windows in a step")
+    notes: int = Field(512, ge=8, description="notes of a window")
+    peak_lr: float = Field(3e-3, gt=0, description="highest learning rate")
+    weight_decay: float = Field(1e-2, ge=0, description="weight decay")
+    check_every: int = Field(300, ge=1, description="steps between two checks")
 
 
 def sections_of(pairs: Iterable[Pair]) -> list[Section]:
@@ -96,8 +98,8 @@ class Standard:
         return cls(notes.mean(0), np.maximum(notes.std(0), _LEAST_SCALE))
 
     def __call__(self, features: np.ndarray) -> Tensor:
-        """Standardised and cut at five deviations, as the player does."""
-        scaled = np.clip((features - self.mean) / self.scale, -5.0, 5.0)
+        """Standardised and cut as the player does."""
+        scaled = np.clip((features - self.mean) / self.scale, -UNUSUAL, UNUSUAL)
         return torch.from_numpy(scaled.astype(np.float32))
 
 

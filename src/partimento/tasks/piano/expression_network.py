@@ -18,7 +18,7 @@ KERNEL = 3
 class ExpressionConvolution(nn.Module):
     """Dilated convolutions with residuals (Bai et al. 2018), looking both ways."""
 
-    def __init__(self, channels: int = 64, layers: int = 7, dropout: float = 0.1) -> None:
+    def __init__(self, channels: int, layers: int, dropout: float) -> None:
         super().__init__()
         self.enter = nn.Linear(len(NAMES), channels)
         self.dilations = tuple(2**n for n in range(layers))

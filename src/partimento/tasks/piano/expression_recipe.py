@@ -15,6 +15,7 @@ from pydantic import Field
 from partimento.core.checkpoint import Card, CheckpointMeta, save_checkpoint
 from partimento.core.config import Config
 from partimento.core.errors import DataError
+from partimento.core.progress import Progress
 from partimento.core.runs import RunFolder
 from partimento.music.expression_features import NAMES
 from partimento.music.expression_model import MODEL_CLASS
@@ -22,7 +23,6 @@ from partimento.music.expression_pairs import read_pairs
 from partimento.music.expression_targets import TARGETS
 from partimento.tasks.piano.expression_fit import (
     Effort,
-    Progress,
     Section,
     find_manners,
     left_out,
@@ -46,20 +46,6 @@ class ExpressionData(Config):
     )
 
 
-class EffortConfig(Config):
-    """Size and training; see :class:`partimento.tasks.piano.expression_fit.Effort`."""
-
-    channels: int = Field(64, ge=1, description="channels of every layer")
-    layers: int = Field(8, ge=1, le=12, description="layers; each looks twice as far")
-    dropout: float = Field(0.2, ge=0, lt=1, description="dropout")
-    steps: int = Field(2400, ge=1, description="steps of the optimiser")
-    windows: int = Field(16, ge=1, description="windows in a step")
-    notes: int = Field(512, ge=8, description="notes of a window")
-    peak_lr: float = Field(3e-3, gt=0, description="highest learning rate")
-    weight_decay: float = Field(1e-2, ge=0, description="weight decay")
-    check_every: int = Field(300, ge=1, description="steps between two checks")
-
-
 class ExpressionRecipe(Config):
     """A training of the learnt expression."""
 
@@ -67,7 +53,7 @@ class ExpressionRecipe(Config):
     kind: Literal["expression"] = Field("expression", description="which network")
     card: PianoCard = PianoCard()
     data: ExpressionData = ExpressionData()
-    effort: EffortConfig = EffortConfig()
+    effort: Effort = Effort()
     styles: int = Field(8, ge=1, le=64, description="numbers that make a player's manner")
     seed: int = Field(0, ge=0, description="seed of the network and its windows")
 
@@ -88,7 +74,9 @@ def train_expression(
     train, check = left_out(sections, recipe.data.check_share)
     if len(train) < 2:
         raise DataError(
-            f"{len(train)} performed sections are too few to learn from", where=recipe.data.folder
+            f"{len(train)} performed sections are too few to learn from",
+            where=recipe.data.folder,
+            fix="Unpack all of ASAP there, or lower data.check_share",
         )
     name = Path(file).stem
     run = RunFolder.create(fresh_folder(name) if out is None else out, recipe, sys.argv)
@@ -98,11 +86,12 @@ def train_expression(
         rows.append(row)
         run.log({"kind": "validation", **row})
 
-    effort = Effort(**recipe.effort.model_dump())
-    network, standard = train_network(train, check, effort, recipe.seed, log=log, progress=progress)
+    network, standard = train_network(
+        train, check, recipe.effort, recipe.seed, log=log, progress=progress
+    )
     manners = find_manners(network, standard, train, check, recipe.styles)
     arrays = {**network_arrays(network, standard)} | {f"manners.{k}": v for k, v in manners.items()}
-    metrics = {name: round(value, 4) for name, value in rows[-1].items() if name != "step"}
+    metrics = {key: round(value, 4) for key, value in rows[-1].items() if key != "step"}
     weights = run.checkpoints / "last.safetensors"
     save_expression(arrays, weights, recipe, recipe_label(file), train, metrics)
     seconds = round(time.perf_counter() - start, 2)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from partimento.core.errors import ConfigError, MusicError
+from partimento.core.progress import Progress
 from partimento.music.event_stream import EventReader, KeyEvent
 from partimento.music.events import TICKS_PER_SECOND, encode_events
 from partimento.nn.sampling import Sampling
@@ -25,6 +26,7 @@ from partimento.tasks.piano.passage import (
     cut_before,
     join,
     read_struck,
+    refuse_endless,
     tick_after,
     tick_of_event,
 )
@@ -43,8 +45,6 @@ from partimento.tasks.piano.playing import (
 from partimento.tasks.piano.ports import heard_on
 from partimento.tasks.piano.stream import Listener, StreamWriter
 
-Progress = Callable[[int, int, str], None]
-
 DEFAULT_SECONDS = 30.0
 CANDIDATES = 3
 FAR = 2.0
@@ -55,7 +55,6 @@ SEED_STEP = 1_000_003
 """Between the seeds of a piece's draws, so that neighbouring seeds do not share them."""
 LONG_TOKENS, LONG_PRIMER_TOKENS = 2048, 200
 """The style ``long`` plays so many events from a primer of so many."""
-MAX_PRIMER_HOURS = 24
 LONGEST_DREAM_SEC = 600.0
 EARLY_SEC = 1.0
 """A piece that its model ends so much before the time asked for is worth a note."""
@@ -360,12 +359,7 @@ def _cut(notes: Struck, asked: _Asked, path: Path) -> Passage:
             where=str(path),
             fix="Use a longer --primer-seconds",
         )
-    if end > MAX_PRIMER_HOURS * 3600 * TICKS_PER_SECOND:
-        raise MusicError(
-            f"this primer lasts longer than {MAX_PRIMER_HOURS} hours",
-            where=str(path),
-            fix="Keep a part of it with --primer-seconds",
-        )
+    refuse_endless(end, str(path), "Keep a part of it with --primer-seconds")
     return passage
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from partimento.core.errors import ConfigError, MusicError
+from partimento.core.progress import Progress
 from partimento.music.events import TICKS_PER_SECOND
 from partimento.tasks.piano.gap import Candidate, best, fill_gap, right_nats_per_note
 from partimento.tasks.piano.likeness import piece_details
 from partimento.tasks.piano.loading import DEFAULT_WEIGHTS, load_piano
 from partimento.tasks.piano.outcome import Outcome, Piece
-from partimento.tasks.piano.passage import MS_PER_TICK, Struck, read_struck, together
+from partimento.tasks.piano.passage import (
+    MS_PER_TICK,
+    Struck,
+    read_struck,
+    refuse_endless,
+    tick_after,
+    together,
+)
 from partimento.tasks.piano.playing import checked_count, resolve_precision, resolve_sampling
-
-Progress = Callable[[int, int, str], None]
 
 CANDIDATES = 12
 LONGEST_GAP_SEC = 120.0
@@ -52,6 +57,7 @@ def infill(
     sampling = resolve_sampling(style, temperature, top_k, top_p)
     precision = resolve_precision(precision, device)
     notes, warnings = read_struck(source)
+    refuse_endless(tick_after(notes), str(source), "Cut the silence out, or use a part of it")
     from_tick, to_tick = gap_ticks(notes, start, end, str(source))
     inside = inside_gap(notes, from_tick, to_tick)
     given = notes.select(~inside)

@@ -22,12 +22,6 @@ HEARD_BEFORE_SEC = 60.0
 """Sound and picture begin at most so long before the model's first note; MIDI has everything."""
 HEARD_SEC = 600.0
 SILENT_DBFS = -60.0
-_NOTE_TABLE = [
-    ("onset_sec", np.float64),
-    ("duration_sec", np.float64),
-    ("midi", np.int64),
-    ("velocity", np.int64),
-]
 
 
 @dataclass(frozen=True)
@@ -159,15 +153,13 @@ def heard_notes(piece: Piece) -> Struck:
 
 def render_piece(piece: Piece) -> np.ndarray:
     """Stereo sound (samples, 2) at 44.1 kHz; no samples when there is no note."""
-    from partimento.render.sound import render_notes
+    from partimento.render.sound import render_notes, sound_table
 
     notes = heard_notes(piece)
     if len(notes) == 0:
         return np.zeros((0, 2), dtype=np.float32)
-    table = np.zeros(len(notes), dtype=_NOTE_TABLE)
-    table["onset_sec"] = notes.onset / 1000
-    table["duration_sec"] = (notes.offset - notes.onset) / 1000
-    table["midi"], table["velocity"] = notes.pitch, notes.velocity
+    held_sec = (notes.offset - notes.onset) / 1000
+    table = sound_table(notes.onset / 1000, held_sec, notes.pitch, notes.velocity)
     return render_notes(table, SAMPLE_RATE)
 
 

@@ -24,6 +24,7 @@ from partimento.music.events import (
 from partimento.music.performance import Performance, read_performance
 
 MS_PER_TICK = 1000 // TICKS_PER_SECOND
+LONGEST_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,12 @@ def played_notes(played: list[StreamNote], start_ms: int) -> Struck:
     table = np.array(rows, dtype=np.int64).reshape(-1, 4)
     onset, offset = (start_ms + table[:, i] * MS_PER_TICK for i in (0, 1))
     return Struck(onset, offset, table[:, 2], table[:, 3], np.ones(len(table), dtype=bool))
+
+
+def refuse_endless(end_tick: int, where: str, fix: str) -> None:
+    """Raise MusicError for music of more than a day: its silence alone would take for ever."""
+    if end_tick > LONGEST_HOURS * 3600 * TICKS_PER_SECOND:
+        raise MusicError(f"this lasts longer than {LONGEST_HOURS} hours", where=where, fix=fix)
 
 
 def tick_after(notes: Struck) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from partimento.core.errors import ConfigError
+from partimento.core.progress import Progress
 from partimento.music.events import TICKS_PER_SECOND
 from partimento.nn.sampling import Sampling
 from partimento.tasks.piano.gap import Candidate, fill_gap
@@ -17,15 +17,19 @@ from partimento.tasks.piano.interface import PianoModel
 from partimento.tasks.piano.likeness import piece_details
 from partimento.tasks.piano.loading import DEFAULT_WEIGHTS, load_piano
 from partimento.tasks.piano.outcome import Outcome, Piece
-from partimento.tasks.piano.passage import Struck, read_struck, together
+from partimento.tasks.piano.passage import (
+    Struck,
+    read_struck,
+    refuse_endless,
+    tick_after,
+    together,
+)
 from partimento.tasks.piano.playing import (
     Timing,
     checked_count,
     resolve_precision,
     resolve_sampling,
 )
-
-Progress = Callable[[int, int, str], None]
 
 CANDIDATES = 4
 REGION_SEC = 2.0
@@ -72,6 +76,7 @@ def vary(
     sampling = resolve_sampling(style, temperature, top_k, top_p)
     precision = resolve_precision(precision, device)
     notes, warnings = read_struck(source)
+    refuse_endless(tick_after(notes), str(source), "Cut the silence out, or use a part of it")
     span = _span(notes, start, end, str(source))
     model = load_piano(weights, device)
     maker = _Maker(model, notes, sampling, candidates, precision)

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from partimento.core.errors import ConfigError
+from partimento.core.progress import Progress
 from partimento.music.attributes import Attributes
 from partimento.nn.sampling import PRESETS, Sampling, preset
 from partimento.tasks.text2midi.best_of import Chosen, checked_counts, choose, judge_of
 from partimento.tasks.text2midi.blend import checked_weight, understood_blend
-from partimento.tasks.text2midi.interface import Progress, TextModel
+from partimento.tasks.text2midi.interface import TextModel
 from partimento.tasks.text2midi.outcome import Composed, Outcome
 from partimento.tasks.text2midi.request import Request
 from partimento.tasks.text2midi.restyle import rearranged

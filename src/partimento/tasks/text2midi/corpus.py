@@ -13,11 +13,12 @@ import numpy as np
 
 from partimento.core.errors import DataError, PartimentoError
 from partimento.core.limits import DATA_BYTES, MIDI_BYTES, read_limited
+from partimento.core.progress import Progress
 from partimento.music.barpiece import METERS, BarPiece
 from partimento.music.barpiece_read import sections_of_bytes
 from partimento.music.corpora_piano import archive_members
 from partimento.music.styles import corpus_style
-from partimento.tasks.text2midi.interface import CorpusPiece, Progress
+from partimento.tasks.text2midi.interface import CorpusPiece
 
 INDEXES = {"tunes.json": "abc_tunes", "pieces.json": "mutopia"}
 VALID_SHARE = 0.1

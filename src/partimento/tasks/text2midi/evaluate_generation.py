@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from partimento.core.errors import ConfigError, PartimentoError
+from partimento.core.progress import Progress
 from partimento.music.attributes import Attributes
 from partimento.music.barpiece import BarPiece
 from partimento.tasks.text2midi.attribute_match import (
@@ -34,7 +35,7 @@ from partimento.tasks.text2midi.evaluation_prompts import (
     paraphrase_report,
     token_agreement,
 )
-from partimento.tasks.text2midi.interface import Conditions, CorpusPiece, Progress, TextModel, Wish
+from partimento.tasks.text2midi.interface import Conditions, CorpusPiece, TextModel, Wish
 from partimento.tasks.text2midi.interventions import intervention_report
 from partimento.tasks.text2midi.match import Classify, Heard, judge
 from partimento.tasks.text2midi.parsing import parse

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from partimento.core.errors import DataError
+from partimento.core.progress import Progress
 from partimento.music.attributes import Attributes
 from partimento.tasks.text2midi.evaluation_data import EACH, Prompted, counts, only, states
-from partimento.tasks.text2midi.interface import Conditions, Progress, TextModel
+from partimento.tasks.text2midi.interface import Conditions, TextModel
 from partimento.tasks.text2midi.intervals import mean_interval, ratio_interval
 
 VARIANTS: tuple[str, ...] = ("full", "sem_only", "attributes_only", "attributes_measured")

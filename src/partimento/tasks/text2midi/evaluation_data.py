@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from partimento.core.errors import DataError
+from partimento.core.progress import Progress
 from partimento.music.attributes import Attributes, measure
 from partimento.tasks.text2midi.captions import caption
 from partimento.tasks.text2midi.corpus import Excerpt, excerpts
-from partimento.tasks.text2midi.interface import CorpusPiece, Progress, TextModel
+from partimento.tasks.text2midi.interface import CorpusPiece, TextModel
 from partimento.tasks.text2midi.parsing import parse
 
 MOST_PER_GROUP = 3

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from partimento.core.progress import Progress
 from partimento.music.attributes import Attributes
 from partimento.music.barpiece import BarPiece
 from partimento.nn.sampling import Sampling
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)

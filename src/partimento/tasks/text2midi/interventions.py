@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from partimento.core.progress import Progress
 from partimento.music.attributes import Attributes, level, measured_numbers
-from partimento.tasks.text2midi.interface import Conditions, Progress, TextModel, Wish
+from partimento.tasks.text2midi.interface import Conditions, TextModel, Wish
 from partimento.tasks.text2midi.intervals import DRAWS
 
 if TYPE_CHECKING:

@@ -15,9 +15,8 @@ from partimento.core.errors import InputFileError
 from partimento.core.files import write_atomic
 from partimento.core.plain import plain
 from partimento.music.attributes import Attributes, measure
-from partimento.music.barpiece import TICKS, BarPiece
-from partimento.music.barpiece_write import instruments_of, midi_bytes_of, score_of
-from partimento.music.instruments import INSTRUMENTS
+from partimento.music.barpiece import BarPiece
+from partimento.music.barpiece_write import midi_bytes_of, score_of
 from partimento.music.keys import Key
 from partimento.music.score import Score
 from partimento.tasks.text2midi.best_of import Chosen
@@ -32,12 +31,6 @@ SAMPLE_RATE = 44_100
 HEARD_SEC = 300.0
 """Sound files end after so long; MIDI and MusicXML hold everything."""
 LONGEST_TITLE = 70
-_NOTE_TABLE = [
-    ("onset_sec", np.float64),
-    ("duration_sec", np.float64),
-    ("midi", np.int64),
-    ("velocity", np.int64),
-]
 
 
 @dataclass(frozen=True)
@@ -104,6 +97,7 @@ class Outcome:
 
     ``asked`` is what the text said, corrected by ``settings`` and filled in; ``could_not`` are
     sentences on what cannot be done; ``closest`` the nearest pieces of the training data.
+    ``name`` is what the pieces are called where they have a name of their own.
     """
 
     understood: Understood
@@ -117,10 +111,13 @@ class Outcome:
     seconds: float = 0.0
     files: tuple[Path, ...] = ()
     levels: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    name: str = ""
 
     @property
     def title(self) -> str:
-        """The text, short enough for a title."""
+        """The name, or the text, short enough for a title."""
+        if self.name:
+            return self.name
         text = " ".join(self.understood.text.split()) or "Free choice"
         if len(text) <= LONGEST_TITLE:
             return text
@@ -210,20 +207,8 @@ def rendered(piece: BarPiece) -> np.ndarray:
 
     The first five minutes.
     """
+    from partimento.render.piece_sound import piece_parts
     from partimento.render.sound import render_parts
-    from partimento.render.timbres import TIMBRE_OF
 
-    tick_sec = 60.0 / piece.tempo_bpm / TICKS
-    heard = piece.select(piece.onset * tick_sec < HEARD_SEC)
-    if len(heard) == 0:
-        return np.zeros((0, 2), dtype=np.float32)
-    parts = []
-    for instrument in instruments_of(heard):
-        mine = heard.select(heard.instrument == instrument)
-        table = np.zeros(len(mine), dtype=_NOTE_TABLE)
-        table["onset_sec"] = mine.onset * tick_sec
-        left = HEARD_SEC - table["onset_sec"]
-        table["duration_sec"] = np.minimum(mine.duration * tick_sec, left)
-        table["midi"], table["velocity"] = mine.pitch, mine.velocity
-        parts.append((table, TIMBRE_OF[INSTRUMENTS[instrument].name]))
-    return render_parts(parts, SAMPLE_RATE)
+    parts = piece_parts(piece, HEARD_SEC)
+    return render_parts(parts, SAMPLE_RATE) if parts else np.zeros((0, 2), dtype=np.float32)

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from partimento.core.errors import ConfigError
+from partimento.core.progress import Progress
 from partimento.music.attributes import Attributes, measured_instruments
 from partimento.music.barpiece import BarPiece
 from partimento.nn.sampling import Sampling
 from partimento.tasks.text2midi.best_of import MOST_PIECES, Chosen
 from partimento.tasks.text2midi.compose import DEFAULT_WEIGHTS, check_drawing, resolve_sampling
-from partimento.tasks.text2midi.interface import Conditions, Progress, TextModel
+from partimento.tasks.text2midi.interface import Conditions, TextModel
 from partimento.tasks.text2midi.match import match_report, match_score
 from partimento.tasks.text2midi.outcome import Composed, Outcome
 from partimento.tasks.text2midi.parsing import Understood, parse
@@ -36,18 +37,6 @@ from partimento.tasks.text2midi.restyle import conditions_from
 from partimento.tasks.text2midi.wishes import Asked, Settings, asked_for, checked_text, forced_names
 
 CANDIDATES = 8
-
-
-@dataclass(frozen=True)
-class Regenerated(Outcome):
-    """As :class:`Outcome`, with a title that tells the bars where no text does."""
-
-    @property
-    def title(self) -> str:
-        """The text, or what was done to which file."""
-        if self.understood.text.strip():
-            return super().title
-        return f"{self.facts['source']}, {self.facts['how']}"
 
 
 def regenerate(
@@ -166,7 +155,7 @@ class _Request:
         facts = {**_settings(how, model, n, candidates), "semantic": list(semantic)}
         facts |= {"how": f"{self.region.words} drawn anew", "source": source}
         facts |= {"bars": self.region.given.bars, "region": self._told(drawn, nats)}
-        return Regenerated(
+        return Outcome(
             understood=self.understood,
             asked=self.attributes,
             settings=self.asked.settings,
@@ -174,6 +163,8 @@ class _Request:
             could_not=(*self.asked.could_not, *self.notes, *empty),
             pieces=pieces,
             facts=facts,
+            # Where no text names the piece, what was done to which file does.
+            name="" if text else f"{source}, {facts['how']}",
         )
 
     def _judged(self, drawn: Drawn, forced: frozenset[str]) -> Chosen:

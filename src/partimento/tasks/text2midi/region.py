@@ -10,6 +10,7 @@ Shape suffixes: N notes of the piece, P 128 pitches.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,6 +29,7 @@ CONTEXT_BARS = 16
 MOST_REGION_BARS = MOST_BARS - CONTEXT_BARS
 Bars = str | int | Sequence[int]
 Instruments = str | Sequence[str] | None
+_SPAN = re.compile(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9})\s*)?")
 _COLUMNS = ("onset", "duration", "pitch", "velocity", "instrument")
 
 
@@ -83,10 +85,7 @@ class Region:
 
     @property
     def words(self) -> str:
-        """Its bars as musicians count them.
-
-        One bar or two: ``bar 3``, ``bars 3 to 4``.
-        """
+        """Its bars as musicians count them: ``bar 3``, ``bars 3 to 4``."""
         if self.end - self.first == 1:
             return f"bar {self.end}"
         return f"bars {self.first + 1} to {self.end}"
@@ -176,11 +175,11 @@ def parsed_bars(bars: Bars, most: int) -> tuple[int, int]:
     >>> parsed_bars("3-4", 8), parsed_bars(3, 8)
     ((2, 4), (2, 3))
     """
-    parts = bars.split("-") if isinstance(bars, str) else [bars] if isinstance(bars, int) else bars
-    try:
-        numbers = [int(part) for part in parts if not isinstance(part, str) or len(part) < 10]
-    except ValueError:
-        numbers = []
+    if isinstance(bars, str):
+        span = _SPAN.fullmatch(bars)
+        numbers = [] if span is None else [int(part) for part in span.groups() if part]
+    else:
+        numbers = [bars] if isinstance(bars, int) else list(bars)
     if len(numbers) not in (1, 2):
         raise ConfigError(
             f"{str(bars)[:40]!r} names no bars", where="--bars", fix="Write 3-4, or 3 for one bar"

@@ -13,9 +13,10 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from partimento.core.progress import Progress
 from partimento.music.barpiece import BarPiece
 from partimento.nn.sampling import Sampling
-from partimento.tasks.text2midi.interface import Conditions, Progress, TextModel, Wish
+from partimento.tasks.text2midi.interface import Conditions, TextModel, Wish
 from partimento.tasks.text2midi.region_window import Window
 
 FUTURE_BARS = 2
@@ -153,7 +154,7 @@ def draw_region(
     pieces = [*(piece for piece, _ in joined), region.given]
     nats = model.future_nats(pieces, window, conditions, FUTURE_BARS)
     chances = [
-        Chance(piece, fresh, value) for (piece, fresh), value in zip(joined, nats, strict=False)
+        Chance(piece, fresh, value) for (piece, fresh), value in zip(joined, nats[:-1], strict=True)
     ]
     drawn = [_best(chances[i * candidates : (i + 1) * candidates], region.given) for i in range(n)]
     return drawn, nats[-1]

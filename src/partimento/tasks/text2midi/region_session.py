@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from partimento.core.progress import Progress
 from partimento.music.barpiece import METERS, BarPiece
 from partimento.nn.sampling import Sampling, pick
 from partimento.nn.threads import one_thread
-from partimento.tasks.text2midi.interface import Conditions, Progress, Wish
+from partimento.tasks.text2midi.interface import Conditions, Wish
 from partimento.tasks.text2midi.region import with_notes
 from partimento.tasks.text2midi.region_draw import Drawing
 from partimento.tasks.text2midi.region_rules import RegionRules, Verdict

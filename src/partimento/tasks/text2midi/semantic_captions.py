@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,11 +12,11 @@ import numpy as np
 
 from partimento.core.errors import DataError, InputFileError
 from partimento.core.limits import MEGABYTE, read_limited
+from partimento.core.progress import Progress
 from partimento.music.attributes import Attributes, measure
 from partimento.tasks.text2midi.corpus import excerpts
 from partimento.tasks.text2midi.interface import CorpusPiece
 
-Progress = Callable[[int, int, str], None]
 Length = Literal["short", "medium", "long"]
 
 CAPTION_FILE_BYTES = 20 * MEGABYTE

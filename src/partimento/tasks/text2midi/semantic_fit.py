@@ -7,7 +7,7 @@ E dimensions of the encoder.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from partimento.core.errors import ConfigError, DataError, MissingExtraError
+from partimento.core.progress import Progress
 from partimento.tasks.text2midi.attribute_vector import KIND_GROUPS, layout
 from partimento.tasks.text2midi.embedding import (
     AttributeEncoder,
@@ -25,8 +26,6 @@ from partimento.tasks.text2midi.embedding import (
     parsed_attributes,
 )
 from partimento.tasks.text2midi.semantic import Cluster, SemanticTokens, distances
-
-Progress = Callable[[int, int, str], None]
 
 CANDIDATES = (8, 10, 12, 16, 20, 24, 28, 32)
 """Numbers of clusters that ``auto`` chooses from."""

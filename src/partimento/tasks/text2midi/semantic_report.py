@@ -13,12 +13,12 @@ import numpy as np
 
 from partimento.core.checkpoint import Card, CheckpointMeta, save_checkpoint
 from partimento.core.errors import ConfigError, DataError
+from partimento.core.progress import Progress
 from partimento.tasks.text2midi.embedding import Encoder, parsed_attributes
 from partimento.tasks.text2midi.interface import CorpusPiece
 from partimento.tasks.text2midi.semantic import PREFIX, SemanticTokens
 from partimento.tasks.text2midi.semantic_captions import (
     Captioned,
-    Progress,
     checked_pieces,
     corpus_captions,
     read_captions,

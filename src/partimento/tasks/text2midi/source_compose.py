@@ -17,6 +17,7 @@ from torch import Tensor
 from partimento.core.checkpoint import CheckpointMeta, load_checkpoint, resolve_weights
 from partimento.core.config import validate_config
 from partimento.core.errors import ConfigError, DataError, InputFileError
+from partimento.core.progress import Progress
 from partimento.music.amt_grammar import AmtGrammar
 from partimento.music.amt_tokens import (
     BOS,
@@ -36,7 +37,7 @@ from partimento.nn.decoding import StaticDecoder
 from partimento.nn.device import checked_device
 from partimento.nn.quantised import Precision
 from partimento.nn.sampling import MASKED, Sampling, draw
-from partimento.tasks.text2midi.interface import Conditions, Progress, Wish
+from partimento.tasks.text2midi.interface import Conditions, Wish
 from partimento.tasks.text2midi.quantise_export import unpacked
 from partimento.tasks.text2midi.source_config import SourceConfig
 from partimento.tasks.text2midi.source_data import (

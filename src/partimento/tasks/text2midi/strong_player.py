@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from partimento.core.progress import Progress
 from partimento.music.barpiece import METERS, BarPiece
 from partimento.nn.decoder_plan import plan_of
 from partimento.nn.decoding import StaticDecoder
 from partimento.nn.sampling import Sampling, pick
 from partimento.nn.threads import one_thread
-from partimento.tasks.text2midi.interface import Conditions, Progress, Wish
+from partimento.tasks.text2midi.interface import Conditions, Wish
 from partimento.tasks.text2midi.steps import BAR, LOOK_BACK, Tracker, encode
 from partimento.tasks.text2midi.strong import StrongText, step_nats
 from partimento.tasks.text2midi.strong_data import collate, example

@@ -36,6 +36,7 @@ export function alternatives(versions, { label = "Version", across = (seconds) =
     if (place === view.at) return;
     const second = view.at < 0 ? 0 : across(player.time, view.at, place);
     const playing = player.playing;
+    const first = view.at < 0;
     view.at = place;
     const one = versions[place];
     buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === place)));
@@ -49,7 +50,7 @@ export function alternatives(versions, { label = "Version", across = (seconds) =
     }
     player.element.hidden = !one.sound;
     fill(silent, one.sound ? one.note ?? "" : "There is no note to hear.");
-    if (versions.length > 1) say(`${one.name} is shown.`);
+    if (!first) say(`${one.name} is shown.`);
     shown?.(place);
   }
 

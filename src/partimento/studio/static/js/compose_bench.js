@@ -11,6 +11,7 @@ import { fill, h, say, unique } from "./dom.js";
 import { fileAddress, get } from "./api.js";
 import { download } from "./files.js";
 import { mistake, order } from "./jobs.js";
+import { onward } from "./onward.js";
 import { soundPlayer } from "./player.js";
 import { pianoRoll } from "./roll.js";
 import { loadScore, score } from "./score.js";
@@ -106,7 +107,8 @@ export function workbench({ placed = () => {} } = {}) {
       h("button", { type: "button", "aria-pressed": String(index === state.shown), onclick: () => show(index).then(() => say(`${one.label} is shown.`)) }, one.label)));
     fill(verdict, state.others.length === 0 ? [] : verdictOf(version));
     fill(files, h("p", { class: "muted" }, factsLine(version.row)), h("ul", { class: "chips", "aria-label": `Files of ${version.label}` },
-      SUFFIXES.map((suffix) => h("li", { class: "chip" }, download(`${version.stem}.${suffix}`, `${version.stem.split("/")[1]}.${suffix}`)))));
+      SUFFIXES.map((suffix) => h("li", { class: "chip" }, download(`${version.stem}.${suffix}`, `${version.stem.split("/")[1]}.${suffix}`)))),
+      onward(`${version.stem}.mid`, ["critique", "picture", "continue", "harmonise"], version.label));
   }
 
   function trailList() {
@@ -222,7 +224,7 @@ export function workbench({ placed = () => {} } = {}) {
     const full = { ...body, piece: `${piece.stem}.mid`, locked: [...state.locked].map(String), seed: state.draws };
     state.draws += 1;
     const number = await order("regenerate", full, progress, (found, job) => bench.alternatives(job, found));
-    if (number !== null) placed(number);
+    placed(number);
   }
 
   const bench = {

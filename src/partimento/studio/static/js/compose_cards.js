@@ -3,7 +3,8 @@
 import { h } from "./dom.js";
 import { fileAddress, get } from "./api.js";
 import { miniRoll } from "./rolldraw.js";
-import { LABELS } from "./compose_words.js";
+import { LABELS, plainValue } from "./compose_words.js";
+import { onward } from "./onward.js";
 import { soundPlayer } from "./player.js";
 
 const SIGNS = new Map([[true, ["✓", "met", "good"]], [false, ["✗", "not met", "bad"]], [null, ["?", "cannot be told", "muted"]]]);
@@ -15,9 +16,9 @@ export function matchList(rows, label) {
     const [mark, words, kind] = SIGNS.get(row.ok ?? null);
     // What is met needs no second word, unless a number tells more than the wish.
     const told = row.ok !== true || (typeof row.came === "number" && row.came !== row.asked);
-    const came = told && row.came !== null ? `, came ${row.came}` : "";
+    const came = told && row.came !== null ? `, came ${plainValue(row.attribute, row.came)}` : "";
     return h("li", {}, h("span", { class: `mark ${kind}`, "aria-hidden": "true" }, mark), h("span", { class: "unseen" }, `${words}: `),
-      h("span", {}, h("strong", {}, LABELS[row.attribute] ?? row.attribute.replaceAll("_", " ")), ` ${row.asked}${came}`, row.forced ? h("span", { class: "muted" }, " (held to)") : null));
+      h("span", {}, h("strong", {}, LABELS[row.attribute] ?? row.attribute.replaceAll("_", " ")), ` ${plainValue(row.attribute, row.asked)}${came}`, row.forced ? h("span", { class: "muted" }, " (fixed)") : null));
   }));
 }
 
@@ -53,7 +54,8 @@ export function candidateCards(job, found, choose) {
     return h("section", { class: "card", "aria-label": name },
       h("div", { class: "row spread" }, h("h3", {}, name), h("span", { class: "met" }, matchWords(row.rows))),
       h("p", { class: "muted" }, factsLine(row)), picture, player.element,
-      matchList(row.rows, `${name}: asked and came`), pick);
+      matchList(row.rows, `${name}: asked and came`),
+      pick, h("details", {}, h("summary", {}, "Use it on another page"), onward(`job:${job.number}/${row.stem}.mid`, ["critique", "picture", "continue", "harmonise"], name)));
   });
   return { element: h("div", { class: "cards candidates" }, cards), press: (index) => buttons[index]?.setAttribute("aria-pressed", "true") };
 }

@@ -2,8 +2,10 @@
 
 import { facts, fill, h, table } from "./dom.js";
 import { fileAddress, get } from "./api.js";
+import { howDrawn } from "./cover_words.js";
 import { fileLinks } from "./files.js";
 import { mistake } from "./jobs.js";
+import { onward } from "./onward.js";
 import { soundPlayer } from "./player.js";
 import { radar, radarTable } from "./radar.js";
 import { pianoRoll } from "./roll.js";
@@ -13,6 +15,9 @@ import { matchList, matchWords } from "./compose_cards.js";
 /** Files that only this page reads. */
 const FOR_PAGES = /(\.timing|^performance)\.json$/;
 
+/** A share for people; "-" where there is none. */
+const percent = (share) => (typeof share === "number" ? `${Math.round(100 * share)} %` : "-");
+
 /** Everything that a song job found, as one element. */
 export function songView(job, found) {
   const ref = (name) => `job:${job.number}/${name}`;
@@ -20,11 +25,12 @@ export function songView(job, found) {
   return h("div", { class: "song" },
     h("div", { class: "card song-head" },
       h("figure", {}, h("img", { src: fileAddress(ref(found.picture.file)), alt: `Cover picture of ${found.title}`, width: 768, height: 768 }),
-        h("figcaption", { class: "muted" }, found.picture.note)),
+        h("figcaption", { class: "muted" }, howDrawn(found.picture.note))),
       h("div", {}, h("h3", {}, found.title), h("p", {}, found.lead_text),
         facts([["Bars", `${found.facts.bars} of ${found.facts.meter}`], ["Key", found.facts.key], ["Lasts", `${found.facts.seconds} s`],
-          ["Match", matchWords(found.rows)], ["Convincing, 0 to 1", found.facts.convincing]]),
-        h("div", { class: "row" }, open))),
+          ["Match", matchWords(found.rows)], ["Convincing", found.facts.convincing === null ? null : `${percent(found.facts.convincing)}, as the critic hears it`]]),
+        h("div", { class: "row" }, open, onward(ref("performance.mid"), ["critique", "picture", "continue"], "the performance"),
+          onward(ref("score.musicxml"), ["harmonise"], "the score")))),
     performance(ref, found),
     found.settings.map((one) => settingView(ref, one)),
     found.critique ? critique(found.critique) : h("p", { class: "notice" }, "The critic could not judge this performance."),
@@ -71,7 +77,7 @@ function critique(one) {
 
 function takes(found) {
   const rows = found.takes.map((take) => [take.take === found.chosen ? h("strong", {}, `${take.take} (kept)`) : take.take,
-    take.piece, take.player, take.match, take.convincing, take.seconds]);
+    take.piece, take.player, percent(take.match), percent(take.convincing), `${Math.round(take.seconds)} s`]);
   return h("div", { class: "card" }, h("h3", {}, "All that was tried"),
-    table(["take", "piece", "player", "match", "convincing", "seconds"], rows, `${found.takes.length} ${found.takes.length === 1 ? "take" : "takes"}; kept by ${found.chosen_by}. Match: share of the wishes met, without those that were held to; convincing: the critic's score from 0 to 1`));
+    table(["take", "piece", "player", "match", "convincing", "length"], rows, `${found.takes.length} ${found.takes.length === 1 ? "take" : "takes"}; kept by ${found.chosen_by}. Match: share of the wishes met, without those that were fixed; convincing: the critic's score, 100 % is most`));
 }

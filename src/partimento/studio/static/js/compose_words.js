@@ -20,6 +20,13 @@ const HOW = { said: "", implied: "implied by ", negated: "not: " };
 /** Names of attributes for people. */
 export const LABELS = { valence: "mood", tempo_bpm: "tempo", tempo_word: "tempo", excluded: "without", arousal: "energy", polyphony: "notes at once", dynamics: "loudness" };
 
+const PLAIN = {
+  valence: { low: "sad", medium: "neither sad nor happy", high: "happy" },
+  arousal: { low: "calm", medium: "moderate", high: "lively" },
+};
+/** A value of an attribute for people: moods have names, not heights. */
+export const plainValue = (attribute, value) => PLAIN[attribute]?.[value] ?? value;
+
 /** The panel; see above. */
 export function wordsPanel() {
   const state = { settings: {}, controls: new Map(), asked: 0, timer: 0 };
@@ -69,7 +76,7 @@ export function wordsPanel() {
   function chips(answer) {
     const items = answer.findings.map((one) => {
       const corrected = one.setting in state.settings;
-      const value = Array.isArray(one.value) ? one.value.join(" to ") : String(one.value);
+      const value = Array.isArray(one.value) ? one.value.join(" to ") : String(plainValue(one.attribute, one.value));
       const label = LABELS[one.attribute] ?? one.attribute;
       const inside = [h("strong", {}, `${label}: `), corrected ? h("s", {}, value) : value, h("span", { class: "muted" }, ` ${HOW[one.how]}“${one.words}”`)];
       return h("li", { class: "chip" }, one.setting === null ? inside : h("button", { type: "button", class: "plain", title: `Correct ${label}`, onclick: () => goTo(one.setting) }, inside));

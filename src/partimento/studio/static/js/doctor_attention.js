@@ -1,11 +1,11 @@
 // Attention of a chorale network: where each head looks while it reads a score.
 
 import { facts, fill, h, number, say, table, unique } from "./dom.js";
-import { fileAddress, get, post } from "./api.js";
+import { fileAddress, get } from "./api.js";
 import { field, forms, values } from "./form.js";
 import { fileLinks, filePicker } from "./files.js";
 import { heatmap, thumbnail } from "./heatmap.js";
-import { mistake, order, watch } from "./jobs.js";
+import { mistake, order, remember, watch } from "./jobs.js";
 
 const EXAMPLE = "old_hundredth_hymn.musicxml";
 const SHADES = { low: 0, high: 1000, root: true };
@@ -14,32 +14,24 @@ export async function attentionPart(place, job) {
   const [schemas, { models }] = await Promise.all([forms(), get("/api/models")]);
   const told = h("div", {});
   let source = null;
-  const picker = filePicker("A score in four parts", ["score"], ".musicxml,.mxl,.xml,.abc,.krn", (one) => { source = one.ref; });
+  const picker = filePicker("A score in four parts", ["score"], ".musicxml,.mxl,.xml,.abc,.krn", (one) => { source = one.ref; },
+    { example: EXAMPLE, exampleLabel: "Take the example: Old Hundredth in four parts", started: () => begin() });
   const id = unique("weights");
   const weights = h("select", { id }, models.filter((one) => one.task === "chorale").map((one) =>
     h("option", { value: one.name, selected: one.name === "chorale-strong" }, one.name)));
   const fields = { first_step: field(schemas.attention, "first_step", "First step"), steps: field(schemas.attention, "steps", "Steps") };
 
-  function begin() {
+  async function begin() {
     if (!source) {
       fill(told, mistake(new Error("Choose a score first, or take the example.")));
       return;
     }
-    order("attention", { source, weights: weights.value, ...values(fields) }, told, (found, done) => show(told, found, done));
-  }
-  async function example() {
-    try {
-      picker.choose(await post(`/api/examples/${EXAMPLE}`));
-      begin();
-    } catch (error) {
-      fill(told, mistake(error));
-    }
+    remember(await order("attention", { source, weights: weights.value, ...values(fields) }, told, (found, done) => show(told, found, done)));
   }
 
   place.append(h("div", { class: "columns" },
-    h("form", { class: "stack", onsubmit: (event) => { event.preventDefault(); begin(); } },
+    h("form", { class: "card stack", onsubmit: (event) => { event.preventDefault(); begin(); } },
       h("h2", {}, "Who reads what?"), picker.element,
-      h("p", {}, h("button", { type: "button", onclick: example }, "Take the example: Old Hundredth in four parts")),
       h("div", { class: "field" }, h("label", { for: id }, "Model"), weights),
       h("div", { class: "grid" }, Object.values(fields).map((one) => one.element)),
       h("p", {}, h("button", { type: "submit", class: "main" }, "Show its attention"))),

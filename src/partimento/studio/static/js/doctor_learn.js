@@ -4,7 +4,7 @@ import { facts, fill, h, number, say, unique } from "./dom.js";
 import { get } from "./api.js";
 import { finite, lineChart } from "./chart.js";
 import { countChips, findingList } from "./doctor_findings.js";
-import { mistake, order, watch } from "./jobs.js";
+import { mistake, order, remember, watch } from "./jobs.js";
 import { shown } from "./runs.js";
 
 const LOOK_MS = 600;
@@ -50,11 +50,12 @@ export async function learnPart(place, job) {
 
   async function begin() {
     const number_ = await order("replay", { fault: fault.value, seed: Number(seed.value) || 0 }, told, (found) => show(told, found));
+    remember(number_);
     if (number_ !== null) follow(number_, live, told);
   }
 
   place.append(h("div", { class: "columns" },
-    h("form", { class: "stack", onsubmit: (event) => { event.preventDefault(); begin(); } },
+    h("form", { class: "card stack", onsubmit: (event) => { event.preventDefault(); begin(); } },
       h("h2", {}, "What goes wrong?"),
       h("p", { class: "muted" }, `${faults.length} known mistakes, each in a small network that trains for seconds on this machine.`),
       h("div", { class: "field" }, h("label", { for: taskId }, "Network"), task),

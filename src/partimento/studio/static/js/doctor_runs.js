@@ -6,7 +6,7 @@ import { lineChart } from "./chart.js";
 import { countChips, findingList } from "./doctor_findings.js";
 import { depthMap } from "./heatmap.js";
 import { fileLinks } from "./files.js";
-import { mistake, order, watch } from "./jobs.js";
+import { mistake, order, remember, watch } from "./jobs.js";
 import { differences, lossCurves, runAddress, runState, runView } from "./runs.js";
 
 const LIST_MS = 4000;
@@ -53,7 +53,7 @@ export async function runsPart(place, job, open) {
       h("p", {}, "Train something, and its curve grows here while it learns:"),
       h("pre", { tabindex: "0", "aria-label": "Command" }, h("code", {}, "partimento train recipes/chorale/small.yaml -o runs/first")),
       h("p", {}, "Or see a small network fail within seconds, and the doctor say why:"),
-      h("button", { type: "button", class: "main", onclick: () => open("learn") }, "Learn by a sick model")));
+      h("button", { type: "button", class: "main", onclick: () => open("learn") }, "Learn from a sick model")));
   }
 
   function choose(name, result = null) {
@@ -70,10 +70,10 @@ export async function runsPart(place, job, open) {
       if (error !== null) fill(trouble, mistake(error));
       else if (trouble.firstChild) fill(trouble);
     });
-    const examine = h("button", { type: "button", class: "main", onclick: () => order("examine", { run: name }, examined, (found, done) => {
+    const examine = h("button", { type: "button", class: "main", onclick: async () => remember(await order("examine", { run: name }, examined, (found, done) => {
       fill(findings);
       showExamination(examined, found, done);
-    }) }, "Examine this run");
+    })) }, "Examine this run");
     fill(other, h("option", { value: "" }, "No other run"), state.names.filter((one) => one.name !== name).map((one) => h("option", { value: one.name }, one.name)));
     fill(right, h("h2", {}, name), trouble, state.view.head, h("div", { class: "row end" }, examine,
       h("div", { class: "field" }, h("label", { for: id }, "Compare with"), other)), versus, examined, findings, state.view.rest);

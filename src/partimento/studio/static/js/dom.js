@@ -54,9 +54,12 @@ export function unique(prefix) {
   return `${prefix}-${numbers}`;
 }
 
+/** A number with its unit, or none: such columns stand to the right. */
+const MEASURE = /^(-|[\d.]+ (%|s))$/;
+
 /** Rows of values under their names. */
 export function table(columns, rows, caption = "") {
-  const numeric = columns.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === "number" || row[i] === null));
+  const numeric = columns.map((_, i) => rows.length > 0 && rows.every((row) => row[i] === null || typeof row[i] === "number" || MEASURE.test(row[i])));
   return h("div", { class: "table", tabindex: "0", role: "region", "aria-label": caption || columns.join(", ") },
     h("table", {},
       caption ? h("caption", {}, caption) : null,
@@ -71,7 +74,7 @@ export function number(value) {
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value !== "number") return String(value);
   if (Number.isInteger(value)) return String(value);
-  return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
+  return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
 }
 
 /** Seconds as minutes and seconds. */

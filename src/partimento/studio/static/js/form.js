@@ -15,16 +15,17 @@ function kindOf(field) {
 }
 
 /**
- * One field: {element, value()}.  `label` overrides the name; the hint comes from the schema.
+ * One field: {element, value()}.  `label` overrides the name; the hint comes from the schema;
+ * `names` are the words for the values of a choice.
  */
-export function field(schema, name, label, extra = {}) {
+export function field(schema, name, label, extra = {}, names = {}) {
   const made = kindOf(schema.properties[name]);
   const id = unique(name);
   const empty = made.default === null || made.default === undefined;
   const shared = { id, name, "aria-describedby": `${id}-hint`, ...extra };
   let control;
   if (made.type === "enum") {
-    control = h("select", shared, made.enum.map((one) => h("option", { value: one, selected: one === made.default }, one)));
+    control = h("select", shared, made.enum.map((one) => h("option", { value: one, selected: one === made.default }, names[one] ?? one)));
   } else if (made.type === "boolean") {
     control = h("input", { ...shared, type: "checkbox", checked: made.default === true });
   } else if (made.type === "integer" || made.type === "number") {

@@ -5,6 +5,8 @@ import { order } from "./jobs.js";
 import { spoken } from "./score.js";
 
 const VOICES = [["S", "Soprano"], ["A", "Alto"], ["T", "Tenor"], ["B", "Bass"]];
+/** What the rules of voice leading do. */
+export const RULES = { strict: "Strict", free: "Free", off: "Off" };
 const LOCK = /^[SATB]{1,4}:[0-9A-Za-z]+(\.\d+)?(-[0-9A-Za-z]+(\.\d+)?)?$/;
 
 /**
@@ -30,7 +32,7 @@ class Anew {
     this.trouble = h("p", { class: "hint", id: "lock-hint", role: "status" }, "A voice and bars, or bar.beat: A:5-6 or T:3.1-4.3. Or set “Keeps notes” above the score and click on notes.");
     this.n = h("input", { type: "number", id: unique("n"), min: 1, max: 8, value: 2 });
     this.seed = h("input", { type: "number", id: unique("seed"), min: 0, max: 2147483647, value: (job.request.seed ?? 0) + (job.request.n ?? 1) });
-    this.mode = h("select", { id: unique("mode") }, ["strict", "free", "off"].map((one) => h("option", { value: one, selected: one === (job.request.mode ?? "strict") }, one)));
+    this.mode = h("select", { id: unique("mode") }, Object.entries(RULES).map(([value, words]) => h("option", { value, selected: value === (job.request.mode ?? "strict") }, words)));
     this.progress = h("div", {});
     this.element = this.#build();
   }

@@ -1,8 +1,8 @@
 // Voice leading of any score: one, or several one after the other in a table.
 
-import { fill, h, say, table, unique } from "./dom.js";
+import { fill, h, say, table } from "./dom.js";
 import { fileAddress, upload } from "./api.js";
-import { download } from "./files.js";
+import { download, dropzone, shownName } from "./files.js";
 import { mistake, order } from "./jobs.js";
 import { countsText, findingsReport } from "./findings.js";
 import { exampleList, exampleTitle } from "./harmonise_source.js";
@@ -11,25 +11,20 @@ import { legend, loadScore, score } from "./score.js";
 
 const MOST = 40;
 
-/** The part of the page that takes scores and shows what was found: {element, place}. */
+/** The part of the page that takes scores and shows what was found: {element, place, add(file)}. */
 export function checkPanel(show) {
   const chosen = [];
   const list = h("ul", { class: "chips", "aria-label": "Scores to check" });
   const trouble = h("div", { role: "status" });
   const place = h("div", { id: "check-result" });
-  const id = unique("scores");
-  const input = h("input", { id, type: "file", multiple: true, accept: ".mid,.midi,.musicxml,.xml,.mxl,.abc,.krn,.kern", onchange: () => take(input.files) });
   const examples = exampleList("Or an example");
-  const zone = h("div", { class: "dropzone field",
-    ondragover: (event) => { event.preventDefault(); zone.classList.add("over"); },
-    ondragleave: () => zone.classList.remove("over"),
-    ondrop: (event) => { event.preventDefault(); zone.classList.remove("over"); take(event.dataTransfer.files); } },
-  h("label", { for: id }, "Scores: MIDI, MusicXML, ABC or Humdrum; several at once are fine"), input);
+  const zone = dropzone("Scores: MIDI, MusicXML, ABC or Humdrum; several at once are fine",
+    { accept: ".mid,.midi,.musicxml,.xml,.mxl,.abc,.krn,.kern", several: true, taken: take });
   const start = h("button", { type: "button", class: "main", onclick: () => check() }, "Check the voice leading");
 
   async function take(files) {
     const mistakes = [];
-    for (const file of [...files]) {
+    for (const file of files) {
       fill(trouble, `Reading ${file.name} ...`);
       try {
         const one = await upload(file);
@@ -39,7 +34,7 @@ export function checkPanel(show) {
         mistakes.push(mistake(error));
       }
     }
-    input.value = "";
+    zone.input.value = "";
     fill(trouble, mistakes.length ? mistakes : null);
   }
 
@@ -51,11 +46,11 @@ export function checkPanel(show) {
   }
 
   function showList() {
-    fill(list, chosen.map((one, i) => h("li", {}, h("button", { type: "button", class: "chip-button", "aria-label": `Remove ${one.name}`, onclick: () => {
+    fill(list, chosen.map((one, i) => h("li", {}, h("button", { type: "button", class: "chip-button", "aria-label": `Remove ${shownName(one.ref, one.name)}`, onclick: () => {
       chosen.splice(i, 1);
       showList();
-      input.focus();
-    } }, `${one.name} ✕`))));
+      zone.input.focus();
+    } }, `${shownName(one.ref, one.name)} ✕`))));
     list.hidden = chosen.length === 0;
   }
 
@@ -73,11 +68,11 @@ export function checkPanel(show) {
   showList();
   const element = h("div", {},
     h("p", { class: "lead" }, "Parallels, leaps, ranges, spacing and leading tones, bar by bar. For a class: hand in all files and get one table."),
-    h("div", { class: "card" }, zone, list, trouble,
+    h("div", { class: "card" }, zone.element, list, trouble,
       h("div", { class: "row end" }, examples.element,
         h("button", { type: "button", onclick: () => examples.take().then(add).catch((error) => fill(trouble, mistake(error))) }, "Add the example"), start)),
     place);
-  return { element, place };
+  return { element, place, add };
 }
 
 /** The result of a check: an element. */

@@ -4,6 +4,7 @@ import { clock, facts, fill, h, say, table } from "./dom.js";
 import { fileAddress } from "./api.js";
 import { fileLinks } from "./files.js";
 import { mistake } from "./jobs.js";
+import { onward } from "./onward.js";
 import { countsText, findingsReport } from "./findings.js";
 import { soundPlayer } from "./player.js";
 import { legend, loadScore, score } from "./score.js";
@@ -22,6 +23,9 @@ export async function resultView(found, job, { take = "", go }) {
   await view.show(take || found.alternatives[0].stem);
   return view.element;
 }
+
+/** Geometric mean of the model's probabilities from its nats per note, as per cent. */
+const likely = (nats) => (typeof nats === "number" ? `${Math.round(100 * Math.exp(-nats))} %` : "-");
 
 class Result {
   constructor(found, job, take, go) {
@@ -134,14 +138,13 @@ class Result {
     const rows = this.takes.map((one) => [
       h("button", { type: "button", class: "small", "aria-pressed": String(one === this.current), onclick: () => this.show(one.stem) }, one.label),
       countsText(one.counts),
-      one.changed ? one.changed.length : null,
-      one.nats_per_note ?? null,
-      one.seed ?? null,
+      ...(this.found.before ? [one.changed ? one.changed.length : null] : []),
+      likely(one.nats_per_note),
     ]);
-    const columns = ["version", "voice leading", "new notes", "nats per note", "seed"];
+    const columns = ["version", "voice leading", ...(this.found.before ? ["new notes"] : []), "how likely"];
     const focus = this.choices.contains(document.activeElement);
     fill(this.choices, this.takes.length > 1 || this.found.before
-      ? table(columns, rows, "Alternatives. Fewer nats per note: the model finds it more likely.") : null);
+      ? table(columns, rows, "How likely: the chance that the model gave its choice, on average over the notes; higher is safer, lower is bolder") : null);
     if (focus) this.choices.querySelector("[aria-pressed=true]")?.focus();
     fill(this.accept, this.#acceptButtons());
   }
@@ -159,6 +162,12 @@ class Result {
       : h("button", { type: "button", class: "main", onclick: () => go(job.number, current.stem) }, `Accept ${current.label.toLowerCase()}`), back];
   }
 
+  #further() {
+    const root = `job:${this.job.number}/${this.current.stem}`;
+    const check = `/harmonise?${new URLSearchParams({ part: "check", file: `${root}.musicxml` })}`;
+    return h("div", { class: "row" }, onward(`${root}.mid`, ["critique", "picture"], this.current.label), h("a", { class: "button", href: check }, "Check voice leading"));
+  }
+
   #locked(locks) {
     const wanted = locks.map((text) => /^([SATB]+):(.*)$/.exec(text)).filter(Boolean);
     return this.view.notes.filter((note) => wanted.some(([, voices, span]) =>
@@ -169,7 +178,8 @@ class Result {
     const { current, job, found } = this;
     const share = current.preserved;
     const mine = job.number && found.files.filter((file) => file.name.startsWith(`${current.stem}.`) && !file.name.endsWith(".timing.json"));
-    fill(this.files, fileLinks(job, mine), h("p", { class: "muted" }, `Files of ${current.label.toLowerCase()}.`));
+    fill(this.files, fileLinks(job, mine), h("p", { class: "muted" }, `Files of ${current.label.toLowerCase()}.`),
+      found.files.some((file) => file.name === `${current.stem}.mid`) ? this.#further() : null);
     if (!share) {
       fill(this.kept, h("p", {}, "This is the version that bars were written anew of."));
       return;

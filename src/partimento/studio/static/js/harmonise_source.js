@@ -27,7 +27,10 @@ export function exampleList(label) {
   return { element: h("div", { class: "field" }, h("label", { for: id }, label), select), select, take: () => post(`/api/examples/${select.value || FIRST}`) };
 }
 
-/** The choice: {element, take()}; take() gives the upload, or raises an error that says what is missing. */
+/**
+ * The choice: {element, take(), give(file)}; take() gives the file, or raises an error that says
+ * what is missing; give() chooses one.
+ */
 export function melodySource() {
   const name = unique("source");
   const examples = exampleList("Melody");
@@ -63,7 +66,7 @@ export function melodySource() {
     try {
       const view = score(await askScore(one.ref), { label: `Melody ${one.name}` });
       const warnings = (one.facts?.warnings ?? []).map((text) => h("p", { class: "notice" }, text));
-      fill(preview, h("h2", {}, "What was given"), warnings, view.element);
+      fill(preview, h("h2", {}, "The melody"), warnings, view.element);
       say(`${one.name} is shown.`);
     } catch (error) {
       fill(preview, mistake(error));
@@ -87,6 +90,12 @@ export function melodySource() {
     return h("span", { class: "choice" },
       h("input", { type: "radio", name, id, value: key, checked: key === chosen, onchange: () => choose(key) }), h("label", { for: id }, label));
   });
+  /** Take a file that stands already: one that the address names. */
+  function give(one) {
+    radios.find((row) => row.querySelector("input").value === "file").querySelector("input").checked = true;
+    choose("file");
+    picker.choose(one);
+  }
   choose("example");
-  return { element: h("fieldset", {}, h("legend", {}, "Melody"), h("div", { class: "row choices" }, radios), Object.values(panels), preview), take };
+  return { element: h("fieldset", {}, h("legend", {}, "Melody"), h("div", { class: "row choices" }, radios), Object.values(panels), preview), take, give };
 }

@@ -2,8 +2,9 @@
 
 import { fill, h, say } from "./dom.js";
 import { follow, get, post, result } from "./api.js";
+import { pageOf } from "./kinds.js";
 
-const WORDS = { queued: "waiting", running: "working", done: "done", failed: "failed", cancelled: "cancelled" };
+const WORDS = { queued: "waiting", running: "working", done: "done", failed: "failed", cancelled: "stopped" };
 
 /** Words for a state. */
 export const stateWord = (state) => WORDS[state] ?? state;
@@ -17,9 +18,12 @@ export function progressOf(job) {
     h("span", {}, known ? `${label} (${job.done} of ${job.total})` : label));
 }
 
+/** With a capital, unless it begins with the name of a file or a field, which are as they are. */
+export const sentence = (text) => (/^(a|an|job|no|the|there|this) [^.:]*([.:] |$)/.test(text) ? text[0].toUpperCase() + text.slice(1) : text);
+
 /** A paragraph that says what went wrong. */
 export function mistake(error) {
-  return h("p", { class: "error", role: "alert" }, error.message ?? String(error));
+  return h("p", { class: "error", role: "alert" }, sentence(error.message ?? String(error)));
 }
 
 /**
@@ -27,7 +31,7 @@ export function mistake(error) {
  * Returns the job's number, or null when the order was refused.
  */
 export async function order(kind, body, place, show) {
-  fill(place, h("p", { class: "muted" }, "Placing the order ..."));
+  fill(place, h("p", { class: "muted" }, "Starting ..."));
   let job;
   try {
     job = await post(`/api/jobs/${kind}`, body);
@@ -37,6 +41,31 @@ export async function order(kind, body, place, show) {
   }
   watch(job, place, show);
   return job.number;
+}
+
+async function stopJob(number, place) {
+  try {
+    await post(`/api/jobs/${number}/cancel`);
+  } catch (error) {
+    place.append(mistake(error));
+  }
+}
+
+/** Whoever was on the button that is gone goes on where the result begins. */
+function land(place) {
+  const target = place.querySelector("h2, h3, .error, .notice") ?? place;
+  target.tabIndex = -1;
+  target.focus();
+}
+
+/** Bring what has come into the window, where it stands below it. */
+export function reveal(place) {
+  if (place.getBoundingClientRect().top > 0.6 * window.innerHeight) place.scrollIntoView({ block: "start" });
+}
+
+/** The address of the page shows this job again, also after a reload. */
+export function remember(number) {
+  if (number !== null) history.replaceState(null, "", `?job=${number}`);
 }
 
 /** Follow a job inside `place` until it ends. */
@@ -49,7 +78,7 @@ export function watch(job, place, show) {
     if (news.revision <= shown) return;
     shown = news.revision;
     if (news.state === "queued" || news.state === "running") {
-      const stop = h("button", { type: "button", onclick: () => post(`/api/jobs/${news.number}/cancel`) }, "Stop");
+      const stop = h("button", { type: "button", onclick: () => stopJob(news.number, place) }, "Stop");
       // Keep the focus of somebody who is on the button.
       const focused = place.contains(document.activeElement) && document.activeElement.tagName === "BUTTON";
       fill(place, h("div", { class: "notice row", "data-job": news.number }, progressOf(news), stop));
@@ -57,9 +86,13 @@ export function watch(job, place, show) {
       return;
     }
     end();
+    const before = document.activeElement;
+    const inside = place.contains(before);
     if (news.state === "done") await finish(news);
     else if (news.state === "failed") fill(place, mistake(new Error(news.error)));
-    else fill(place, h("p", { class: "notice" }, "This job was cancelled."));
+    else fill(place, h("p", { class: "notice" }, "This job was stopped."));
+    if (inside && document.activeElement === document.body) land(place);
+    else if (document.activeElement === before) reveal(place);
     say(`The job is ${stateWord(news.state)}.`);
   }
   async function finish(news) {
@@ -81,8 +114,12 @@ export async function fromAddress(kinds, place, show) {
   if (!Number.isInteger(number) || number < 1) return null;
   try {
     const job = await get(`/api/jobs/${number}`);
-    if (!kinds.includes(job.kind)) return null;
+    if (!kinds.includes(job.kind)) {
+      fill(place, h("p", { class: "notice" }, `Job ${number} is shown on `, h("a", { href: pageOf(job) }, "another page"), "."));
+      return null;
+    }
     watch(job, place, show);
+    if (!job.ended) requestAnimationFrame(() => place.scrollIntoView({ block: "nearest" }));
     return job;
   } catch (error) {
     fill(place, mistake(error));

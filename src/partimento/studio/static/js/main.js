@@ -11,8 +11,9 @@ const open = new Map();
 function showQueue() {
   const running = [...open.values()].filter((state) => state === "running").length;
   const waiting = open.size - running;
-  const text = open.size === 0 ? "" : `${running} working, ${waiting} waiting`;
-  if (queue.textContent !== text) queue.textContent = text;
+  const parts = [[running, "working"], [waiting, "waiting"]].filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`);
+  const text = parts.length ? `Jobs: ${parts.join(", ")}` : "";
+  if (queue.textContent !== text) fill(queue, text ? h("a", { href: "/history" }, text) : null);
 }
 
 follow((job) => {

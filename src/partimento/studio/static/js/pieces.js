@@ -3,6 +3,7 @@
 import { alternatives } from "./alternatives.js";
 import { fill, h, table } from "./dom.js";
 import { fileLinks } from "./files.js";
+import { onward } from "./onward.js";
 import { lengthOf } from "./performances.js";
 import { pitchName } from "./rolldraw.js";
 
@@ -20,10 +21,14 @@ export function showPieces(place, found, job, acts) {
   const state = { region: null };
   const ref = (piece) => `job:${job.number}/${piece.file}`;
   const again = h("button", { type: "button", disabled: true, onclick: () => acts.anew(chosen(), moved(state.region, offset)) }, "Write a passage anew");
+  // A critique compares all versions; a cover is drawn of the one that is heard.
+  const further = h("div", { class: "row" });
+  const showFurther = (at) => fill(further, onward(found.pieces.map(ref), ["critique"], found.pieces.length > 1 ? "all versions" : "this piece"),
+    onward(ref(found.pieces[at]), ["picture", "harmonise"], found.pieces[at].file));
   const listening = alternatives(found.pieces.map((piece) => version(piece, job, word)), {
     label: word, select: "seconds",
     onselect: (region) => { state.region = region; showRegion(); },
-    shown: () => { state.region = null; showRegion(); },
+    shown: (at) => { state.region = null; showRegion(); showFurther(at); },
   });
 
   function chosen() {
@@ -37,15 +42,13 @@ export function showPieces(place, found, job, acts) {
     fill(again, region ? `Write ${region.start.toFixed(1)} to ${region.end.toFixed(1)} s anew` : "Write a passage anew");
   }
 
-  const judge = h("a", { class: "button" }, "Judge in Critique");
-  judge.href = `/critique?${new URLSearchParams(found.pieces.slice(0, 8).map((piece) => ["file", ref(piece)]))}`;
   const title = h("h2", { tabindex: "-1" }, `${found.title} `, h("span", { class: "muted" }, `(job ${job.number})`));
   fill(place, h("article", { class: "card" }, title,
     found.warnings.map((text) => h("p", { class: "notice" }, text)),
     offset > 0 ? h("p", { class: "muted" }, `Sound and picture begin at ${offset.toFixed(1)} s of the piece, and count from there.`) : null,
     listening.element,
     h("p", { class: "row" },
-      h("button", { type: "button", onclick: () => acts.goOn(chosen()) }, "Go on from this one"), again, judge),
+      h("button", { type: "button", onclick: () => acts.goOn(chosen()) }, "Go on from this one"), again, further),
     h("p", { class: "muted" }, "Choose a passage on the roll to have it written anew: drag over it, or press [ and ] on notes."),
     compared(found, word),
     h("h3", {}, "Files"), fileLinks(job, found.files)));

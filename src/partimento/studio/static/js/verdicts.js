@@ -3,6 +3,7 @@
 import { alternatives, between } from "./alternatives.js";
 import { fill, h, table } from "./dom.js";
 import { fileLinks } from "./files.js";
+import { onward } from "./onward.js";
 import { lengthOf } from "./performances.js";
 import { plainName, radar, radarTable, readingText, signed } from "./radar.js";
 
@@ -13,15 +14,21 @@ const LEAST = 0.005;
 /** Fill `place` with the result of a job. */
 export function showVerdicts(place, found, job) {
   const passages = h("div", {});
+  const further = h("div", {});
   const view = { dimension: 0 };
   const listening = alternatives(found.performances.map((one) => version(one, job)), {
     label: "Performance", select: "seconds",
     across: (seconds, from, to) => across(found.groups, seconds, from, to),
-    shown: (at) => showPassages(at),
+    shown: (at) => { showPassages(at); showFurther(at); },
   });
 
   function showPassages(at) {
     fill(passages, passageList(found, at, (second, end) => hear(at, second, end)));
+  }
+
+  function showFurther(at) {
+    const one = found.performances[at];
+    fill(further, onward(`job:${job.number}/${one.file}`, ["continue", "picture", "harmonise"], one.name));
   }
 
   /** Play a passage of one performance and show it. */
@@ -41,7 +48,7 @@ export function showVerdicts(place, found, job) {
     comparison(found), ranks(found),
     card("Listen", found.performances.length > 1 && found.groups.length > 0
       ? h("p", { class: "muted" }, "Change between performances while one plays: the other goes on at the same place of the music.") : null,
-      listening.element, passages),
+      listening.element, further, passages),
     card("Files", fileLinks(job, found.files)));
 }
 

@@ -3,7 +3,7 @@
 import { fill, h, say } from "../js/dom.js";
 import { get, result } from "../js/api.js";
 import { field, forms, values } from "../js/form.js";
-import { fromAddress, order } from "../js/jobs.js";
+import { fromAddress, order, remember } from "../js/jobs.js";
 import { workbench } from "../js/compose_bench.js";
 import { candidateCards } from "../js/compose_cards.js";
 import { songView } from "../js/compose_song.js";
@@ -21,10 +21,6 @@ export async function build(main) {
   const bench = workbench({ placed: remember });
   const shows = { compose: showCandidates, regenerate: showRegenerated, song: showSong };
 
-  function remember(number) {
-    history.replaceState(null, "", `?job=${number}`);
-  }
-
   async function start(kind, fields) {
     const text = panel.text();
     if (!text) {
@@ -34,7 +30,7 @@ export async function build(main) {
     }
     bench.element.hidden = true;
     const number = await order(kind, { text, settings: panel.settings(), ...values(fields) }, place, shows[kind]);
-    if (number !== null) remember(number);
+    remember(number);
   }
 
   function showCandidates(found, job, chosen = null) {

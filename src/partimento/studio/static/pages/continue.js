@@ -1,9 +1,10 @@
 // The page where a piano performance goes on, is filled or varied, or begins from nothing.
 
 import { fill, h, say, unique } from "../js/dom.js";
+import { filesOfAddress, named, shownName } from "../js/files.js";
 import { field, forms, values } from "../js/form.js";
-import { fromAddress, mistake, order } from "../js/jobs.js";
-import { filesOfAddress, performancePicker, rollOf, shownName } from "../js/performances.js";
+import { fromAddress, mistake, order, remember } from "../js/jobs.js";
+import { performancePicker, rollOf } from "../js/performances.js";
 import { pianoRoll } from "../js/roll.js";
 import { showPieces } from "../js/pieces.js";
 
@@ -27,8 +28,8 @@ export async function build(main) {
     h("h1", {}, "Continue"),
     h("p", { class: "lead" }, "Give a piano performance as MIDI: it goes on where you say, or some of it is played anew. All of it happens on this machine."),
     page.element);
-  await fromAddress(["continue", "infill", "vary", "dream"], page.place(), (found, job) => page.show(found, job));
-  const [file] = await filesOfAddress();
+  const again = await fromAddress(["continue", "infill", "vary", "dream"], page.place(), (found, job) => page.show(found, job));
+  const [file] = await (again?.request.primer ? named([again.request.primer]) : filesOfAddress());
   if (file) await page.take(file);
 }
 
@@ -140,10 +141,12 @@ class Page {
   styleFields() {
     const schema = this.schemas.continue;
     const words = h("p", { class: "muted", role: "status" });
+    const numbers = h("p", { class: "muted" });
     const style = field(schema, "style", "Style");
     const tell = () => {
       const one = STYLES[style.value()];
-      fill(words, `${style.value()}: ${one.words}. Temperature ${one.temperature}, top-k ${one.top_k}, top-p ${one.top_p}.`);
+      fill(words, `${one.words[0].toUpperCase()}${one.words.slice(1)}.`);
+      fill(numbers, `This style: temperature ${one.temperature}, top-k ${one.top_k}, top-p ${one.top_p}.`);
     };
     style.control.addEventListener("change", tell);
     tell();
@@ -152,7 +155,7 @@ class Page {
     const { temperature, top_k, top_p, seed } = this.common;
     return { element: h("div", {}, style.element, words,
       h("details", {}, h("summary", {}, "Temperature, top-k, top-p, seed"),
-        h("p", { class: "muted" }, "The model gives every next event a probability. Temperature below 1 prefers the likely ones, above 1 the unlikely ones. Top-k keeps only the k likeliest. Top-p keeps the likeliest until their probabilities add up to p. Lower numbers are safer, higher ones are freer."),
+        h("p", { class: "muted" }, "The model gives every next event a probability. Temperature below 1 prefers the likely ones, above 1 the unlikely ones. Top-k keeps only the k likeliest. Top-p keeps the likeliest until their probabilities add up to p. Lower numbers are safer, higher ones are freer."), numbers,
         h("div", { class: "grid" }, temperature.element, top_k.element, top_p.element, seed.element))) };
   }
 
@@ -189,9 +192,9 @@ class Page {
     this.send(this.mode, body);
   }
 
-  send(kind, body) {
+  async send(kind, body) {
     const place = this.place();
-    order(kind, body, place, (found, job) => this.show(found, job, place));
+    remember(await order(kind, body, place, (found, job) => this.show(found, job, place)));
   }
 
   show(found, job, place = this.results.firstChild) {

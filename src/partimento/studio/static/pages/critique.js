@@ -1,8 +1,9 @@
 // The page where performances are judged on nineteen dimensions, and compared.
 
 import { fill, h, say } from "../js/dom.js";
-import { fromAddress, mistake, order } from "../js/jobs.js";
-import { filesOfAddress, performancePicker, shownName } from "../js/performances.js";
+import { filePicker, filesOfAddress, named, shownName } from "../js/files.js";
+import { fromAddress, mistake, order, remember } from "../js/jobs.js";
+import { performancePicker } from "../js/performances.js";
 import { showVerdicts } from "../js/verdicts.js";
 
 const MOST = 8;
@@ -13,8 +14,8 @@ export async function build(main) {
     h("h1", {}, "Critique"),
     h("p", { class: "lead" }, "Give a piano performance as MIDI: how would listeners describe it? Give several of the same passage, and they are compared."),
     page.element);
-  await fromAddress(["critique"], page.result, (found, job) => showVerdicts(page.result, found, job));
-  for (const file of await filesOfAddress()) page.add(file);
+  const again = await fromAddress(["critique"], page.result, (found, job) => showVerdicts(page.result, found, job));
+  for (const file of await (again ? named(again.request.performances) : filesOfAddress())) page.add(file);
 }
 
 class Page {
@@ -27,9 +28,9 @@ class Page {
     this.go = h("button", { type: "submit", class: "main" }, "Judge");
     this.trouble = h("div", {});
     this.result = h("div", {});
-    const picker = performancePicker("MIDI files of performances", (one) => this.add(one), { several: true });
-    const score = performancePicker("MusicXML, ABC, Humdrum or MIDI of the score", (one) => this.takeScore(one),
-      { groups: ["score", "midi"], accept: ".musicxml,.mxl,.xml,.mid,.midi,.abc,.krn", example: null });
+    const picker = performancePicker("MIDI files of performances", (one) => this.add(one), true);
+    const score = filePicker("MusicXML, ABC, Humdrum or MIDI of the score", ["score", "midi"], ".musicxml,.mxl,.xml,.mid,.midi,.abc,.krn",
+      (one) => this.takeScore(one));
     this.element = h("div", {},
       h("div", { class: "columns" },
         h("section", { class: "card", "aria-labelledby": "choose-title" }, h("h2", { id: "choose-title" }, "Add a performance"), picker.element),
@@ -77,7 +78,7 @@ class Page {
       h("button", { type: "button", class: "small", onclick: () => this.takeScore(null) }, "Without it")] : []);
   }
 
-  send() {
+  async send() {
     fill(this.trouble);
     if (this.chosen.length === 0) {
       fill(this.trouble, mistake(new Error("Add a performance first: a MIDI file, or the example.")));
@@ -85,6 +86,6 @@ class Page {
     }
     const body = { performances: this.chosen.map((one) => one.ref) };
     if (this.score) body.score = this.score.ref;
-    order("critique", body, this.result, (found, job) => showVerdicts(this.result, found, job));
+    remember(await order("critique", body, this.result, (found, job) => showVerdicts(this.result, found, job)));
   }
 }

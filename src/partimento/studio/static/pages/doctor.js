@@ -10,7 +10,7 @@ import { runsPart } from "../js/doctor_runs.js";
 
 const PARTS = [
   ["runs", "Training runs", "examine", runsPart],
-  ["learn", "Learn by a sick model", "replay", learnPart],
+  ["learn", "Learn from a sick model", "replay", learnPart],
   ["attention", "Attention", "attention", attentionPart],
 ];
 

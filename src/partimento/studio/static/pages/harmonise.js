@@ -2,26 +2,33 @@
 
 import { fill, h, unique } from "../js/dom.js";
 import { get, result } from "../js/api.js";
+import { filesOfAddress } from "../js/files.js";
 import { field, forms, values } from "../js/form.js";
-import { fromAddress, mistake, order } from "../js/jobs.js";
+import { fromAddress, mistake, order, reveal } from "../js/jobs.js";
+import { RULES } from "../js/harmonise_anew.js";
 import { checkPanel, checkView } from "../js/harmonise_check.js";
 import { resultView } from "../js/harmonise_result.js";
 import { melodySource } from "../js/harmonise_source.js";
 import { KEYS } from "../js/melody_abc.js";
 import { tabs } from "../js/tabs.js";
 
+const LAYOUTS = { four: "Four staves", two: "Two staves" };
 const VOICES = [["", "Found from the file"], ["S", "Soprano"], ["A", "Alto"], ["T", "Tenor"], ["B", "Bass"], ["SB", "Soprano and bass"], ["SA", "Soprano and alto"]];
 
 export async function build(main) {
   const schema = (await forms()).harmonize;
   const place = h("div", { id: "result" });
+  const form = makeForm(schema, place);
   const make = h("div", {}, h("p", { class: "lead" },
     "Give a melody; get soprano, alto, tenor and bass that keep it note for note and follow the rules of voice leading. Then write single bars anew until you like all of them."),
-  makeForm(schema, place), place);
+  form.element, place);
   const check = checkPanel((found, job) => showCheck(found, job, true));
   const parts = tabs("What to do", [["make", "Harmonise a melody", make], ["check", "Check voice leading", check.element]]);
   main.append(h("h1", {}, "Harmonise"), parts.element);
   await route(parts, place, check.place);
+  const files = await filesOfAddress();
+  if (new URLSearchParams(location.search).get("part") === "check") files.forEach(check.add);
+  else if (files.length) form.give(files[0]);
   window.addEventListener("popstate", () => route(parts, place, check.place));
 
   async function showCheck(found, job, fresh) {
@@ -50,15 +57,16 @@ function makeForm(schema, place) {
   const source = melodySource();
   const key = keyField(schema), voices = voicesField(schema);
   const fields = {
-    mode: field(schema, "mode", "Rules"), layout: field(schema, "layout", "Layout"), n: field(schema, "n", "Alternatives", { value: 2 }),
+    mode: field(schema, "mode", "Rules", {}, RULES), layout: field(schema, "layout", "Layout", {}, LAYOUTS), n: field(schema, "n", "Alternatives", { value: 2 }),
     temperature: field(schema, "temperature", "Temperature"), seed: field(schema, "seed", "Seed"),
   };
   fields.n.control.value = "2";
   const button = h("button", { type: "submit", class: "main" }, "Harmonise");
   const trouble = h("div", {});
-  return h("form", { class: "card", onsubmit: async (event) => {
+  const element = h("form", { class: "card", onsubmit: async (event) => {
     event.preventDefault();
     fill(trouble);
+    const focused = document.activeElement === button;
     button.disabled = true;
     try {
       const one = await source.take();
@@ -67,12 +75,15 @@ function makeForm(schema, place) {
       fill(trouble, mistake(error));
     } finally {
       button.disabled = false;
+      // A button that is disabled loses the focus.
+      if (focused && document.activeElement === document.body) button.focus();
     }
   } },
   source.element,
   h("div", { class: "grid form-row" }, key.element, fields.mode.element, fields.layout.element, fields.n.element),
   h("details", {}, h("summary", {}, "More settings"), h("div", { class: "grid form-row" }, voices.element, fields.temperature.element, fields.seed.element)),
   h("div", { class: "row" }, button), trouble);
+  return { element, give: source.give };
 }
 
 function choiceField(label, hint, options) {
@@ -99,6 +110,7 @@ async function putResult(place, found, job, take, fresh) {
   fill(place, view);
   place.dataset.shown = `${job.number}/${take}`;
   if (fresh) arrive(view);
+  else reveal(view);
 }
 
 async function putCheck(place, found, job, fresh) {
@@ -108,6 +120,7 @@ async function putCheck(place, found, job, fresh) {
   await view.ready;
   place.dataset.shown = String(job.number);
   if (fresh) arrive(view.element);
+  else reveal(view.element);
 }
 
 const address = (number, take) => `/harmonise?job=${number}${take ? `&take=${encodeURIComponent(take)}` : ""}`;

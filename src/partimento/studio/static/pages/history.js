@@ -3,21 +3,11 @@
 import { fill, h, say, unique } from "../js/dom.js";
 import { fileAddress, follow, get, post, remove } from "../js/api.js";
 import { forms } from "../js/form.js";
-import { mistake, progressOf, stateWord } from "../js/jobs.js";
+import { kindWord, pageOf, when } from "../js/kinds.js";
+import { mistake, progressOf, sentence, stateWord } from "../js/jobs.js";
 
-const PAGES = { compose: "compose", regenerate: "compose", song: "compose", harmonize: "harmonise", check: "harmonise",
-  continue: "continue", infill: "continue", vary: "continue", dream: "continue", critique: "critique", picture: "picture", examine: "doctor", replay: "doctor", attention: "doctor" };
-const KINDS = { compose: "Composed", regenerate: "Region anew", song: "Whole song", harmonize: "Harmonised", check: "Voice leading",
-  continue: "Continued", infill: "Passage anew", vary: "Variation", dream: "From nothing", critique: "Critique", picture: "Picture", examine: "Run examined", replay: "Sick model", attention: "Attention" };
 const STATES = ["queued", "running", "done", "failed", "cancelled"];
 const AT_ONCE = 20;
-
-/** Where a job can be seen again. */
-export const pageOf = (job) => `/${PAGES[job.kind] ?? ""}?job=${job.number}`;
-
-function when(seconds) {
-  return new Date(seconds * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-}
 
 function lasted(job) {
   if (job.started === null || job.ended === null) return "";
@@ -48,7 +38,7 @@ export async function build(main) {
   const list = h("ul", { class: "history-list" });
   const trouble = h("div", {});
   const more = h("button", { type: "button", hidden: true, onclick: () => page(oldest()) }, "Show older ones");
-  const kind = choice("Kind", Object.keys(await forms()).map((one) => [one, KINDS[one] ?? one]), () => again());
+  const kind = choice("Kind", Object.keys(await forms()).map((one) => [one, kindWord(one)]), () => again());
   const state = choice("State", STATES.map((one) => [one, stateWord(one)]), () => again());
   const uploads = h("div", {});
   const oldest = () => Math.min(...shown.keys());
@@ -118,9 +108,9 @@ export async function build(main) {
     const open = job.state === "queued" || job.state === "running";
     return h("li", { "data-job": job.number, "data-state": job.state },
       h("div", {}, h("h3", {}, `${job.number}. `, h("a", { href: pageOf(job) }, job.title)),
-        h("p", { class: "muted" }, `${KINDS[job.kind] ?? job.kind}, ${when(job.created)}, `, h("strong", { class: `state-${job.state}` }, stateWord(job.state)), lasted(job))),
+        h("p", { class: "muted" }, `${kindWord(job.kind)}, ${when(job.created)}, `, h("strong", { class: `state-${job.state}` }, stateWord(job.state)), lasted(job))),
       h("div", { class: "row" },
-        open ? button(job, "cancel", "Cancel", () => post(`/api/jobs/${job.number}/cancel`)) : null,
+        open ? button(job, "cancel", "Stop", () => post(`/api/jobs/${job.number}/cancel`)) : null,
         button(job, "again", "Again", async () => {
           const placed = await post(`/api/jobs/${job.number}/again`);
           say(`Placed again as job ${placed.number}.`);
@@ -131,7 +121,7 @@ export async function build(main) {
           forget(job.number);
           say(`Job ${job.number} is deleted.`);
         })),
-      job.state === "failed" ? h("p", { class: "error wide" }, job.error) : null,
+      job.state === "failed" ? h("p", { class: "error wide" }, sentence(job.error)) : null,
       open ? h("div", { class: "wide" }, progressOf(job)) : null);
   }
 

@@ -16,6 +16,7 @@ import torch
 from partimento.core.errors import DataError, InputFileError
 from partimento.core.files import write_atomic
 from partimento.core.plain import plain
+from partimento.core.progress import Progress
 from partimento.nn.decoder import Decoder
 from partimento.nn.kernels.native import read_speed
 from partimento.render.plots import lines_svg
@@ -32,8 +33,6 @@ from partimento.tasks.piano.bench.rivals import Shape, gpt2_language, llama_lang
 from partimento.tasks.piano.bench.timing import machine
 from partimento.tasks.piano.bench.training import measure_skew, measure_training
 from partimento.tasks.piano.loading import DEFAULT_WEIGHTS, load_piano
-
-Progress = Callable[[int, int, str], None]
 
 SHIPPED = Shape(width=320, layers=8, heads=5, feedforward=864, context=1024)
 """Stands in for the shipped model where its weights are not there; speed depends on shape only."""
