@@ -13,7 +13,12 @@ from partimento.core.checkpoint import shipped_weights
 from partimento.core.config import load_yaml
 from partimento.core.errors import ConfigError, InputFileError
 from partimento.doctor.case import Case, DataFacts
-from partimento.doctor.checkpoint_facts import checkpoint_facts, pickled_names, suspicious
+from partimento.doctor.checkpoint_facts import (
+    checkpoint_facts,
+    is_pickle,
+    pickled_names,
+    suspicious,
+)
 from partimento.doctor.configuration import CHECKS
 from partimento.doctor.examine import examine
 from partimento.doctor.files import config_rows, examine_config, reference_config
@@ -75,6 +80,17 @@ def test_shipped_weights_fit(name):
 class Hostile:
     def __reduce__(self):
         return print, ("run",)
+
+
+def test_a_length_that_looks_like_a_pickle_is_none(tmp_path):
+    header = b"{" + b" " * (0x0480 - 2) + b"}"
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header)
+    assert file.read_bytes()[:2] == b"\x80\x04"
+    assert not is_pickle(file)
+    for protocol in range(2, 6):
+        file.write_bytes(pickle.dumps({"weights": [1.0] * 9}, protocol))
+        assert is_pickle(file)
 
 
 def test_pickles_are_read_and_never_run(tmp_path, capsys):

@@ -257,3 +257,42 @@ def test_half_a_bar_is_written_anew_by_its_printed_number(
 )
 def test_files_get_plain_names(text: str, plain: str) -> None:
     assert plain_name(text) == plain
+
+
+def _piece(path: Path) -> Path:
+    """Four bars of a high waltz: one voice above a chord on every second and third beat."""
+    from partimento.music.barpiece import TICKS, bar_piece
+    from partimento.music.barpiece_write import midi_bytes_of
+
+    steps = (0, 4, 7, 5, 4, 2, 4, 2, 0, 2, 0, 0)
+    tune = [(beat, 84 + step) for beat, step in enumerate(steps)]
+    under = [(beat, pitch) for beat in range(12) if beat % 3 for pitch in (60, 64, 67)]
+    onset, pitch = np.array([*tune, *under]).T
+    length = np.full(len(onset), TICKS)
+    piece = bar_piece(
+        onset * TICKS, length, pitch, np.full(len(onset), 70), np.zeros(len(onset), dtype=int),
+        meter="3/4", tempo_bpm=90.0,
+    )  # fmt: skip
+    path.write_bytes(midi_bytes_of(piece, "Waltz", "C major"))
+    return path
+
+
+def test_the_upper_line_of_a_piece_is_sung(
+    tmp_path: Path, bench_for: Callable[..., tuple[Bench, Told]]
+) -> None:
+    bench, _ = bench_for("line", {REF: _piece(tmp_path / "piece.mid")}, "waltz.mid")
+    found = harmonize_job(HarmonizeOrder(source=REF, upper_line=True), bench)
+    assert any("upper line" in text for text in found["warnings"])
+    assert list(found["given"].values()) == [1.0, 0.0, 0.0, 0.0]
+    made = read_score(bench.folder / f"{found['alternatives'][0]['stem']}.musicxml")
+    sung = [note.midi for note in made.sounding() if note.part == made.parts[0].id]
+    # An octave or two lower, note for note.
+    tune = [84 + step for step in (0, 4, 7, 5, 4, 2, 4, 2, 0, 2, 0, 0)]
+    assert {a - b for a, b in zip(tune, sung, strict=True)} <= {12, 24}
+    assert len({a - b for a, b in zip(tune, sung, strict=True)}) == 1
+
+
+def test_an_upper_line_needs_midi(bench_for: Callable[..., tuple[Bench, Told]]) -> None:
+    bench, _ = bench_for("abc", {REF: MELODY}, "my line.abc")
+    with pytest.raises(PartimentoError, match="MIDI files only"):
+        harmonize_job(HarmonizeOrder(source=REF, upper_line=True), bench)

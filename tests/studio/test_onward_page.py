@@ -48,6 +48,10 @@ def test_a_piece_goes_from_page_to_page(desk: Any, hymn: int) -> None:
     page.get_by_text(f"continuation-1.mid of job {made} is chosen.").wait_for()
     page.get_by_role("heading", name="The melody").wait_for()
     assert page.get_by_label("A file of yours").is_checked()
+    # A piece has several notes at once: its upper line is sung, whatever its range.
+    page.get_by_label("Alternatives").fill("1")
+    page.get_by_role("button", name="Harmonise", exact=True).click()
+    page.get_by_text("The upper line of the piece was taken").first.wait_for(timeout=LONG_MS)
     desk.axe()
     desk.check()
 
@@ -89,6 +93,8 @@ def test_a_job_of_another_page_is_not_a_dead_end(desk: Any, hymn: int) -> None:
 def test_whoever_was_on_stop_goes_on_at_the_end_of_the_job(desk: Any) -> None:
     page = desk.open("/continue")
     page.get_by_label("From nothing").check()
+    # Long enough not to end by itself before the key is pressed.
+    page.get_by_label("Seconds to play").fill("60")
     page.get_by_role("button", name="Play", exact=True).click()
     stop = page.get_by_role("button", name="Stop")
     stop.focus()

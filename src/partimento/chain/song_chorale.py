@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from partimento.chain.song_setting import Setting, setting
+from partimento.core.errors import MusicError
 from partimento.music.attributes import measured_key
 from partimento.music.barpiece import BarPiece
 from partimento.music.barpiece_write import score_of
 from partimento.music.keys import Key
+from partimento.music.score import Score
 from partimento.music.skyline import broadened, closing, melody, without_lead
 from partimento.tasks.chorale.harmonize import Alternative, harmonize
 from partimento.tasks.text2midi.outcome import Composed
@@ -25,6 +27,15 @@ DRAFTS, TEMPERATURE = 4, 0.3
 """Drafts, drawn closer to what the network holds most likely than a single one would be."""
 _SEVERITY = {"error": 3.0, "warning": 1.0, "info": 0.25}
 _EIGHTH = Fraction(1, 2)
+
+
+@dataclass(frozen=True)
+class UpperLine:
+    """A melody to be sung; ``whole`` and ``doubled`` as in :class:`Chorale`."""
+
+    score: Score
+    whole: bool
+    doubled: bool
 
 
 @dataclass(frozen=True)
@@ -61,23 +72,38 @@ def chorale(piece: Composed, seed: int) -> Chorale:
     faster than quarters, and cut where it is longer than :data:`MOST_BARS` bars.  It is kept note
     for note.  Of :data:`DRAFTS` drafts the one with the least :func:`cost` is kept.
     """
-    line = melody(piece.piece)
-    values = broadened(line)
-    broad = without_lead(values)
-    tonic = Key.parse(piece.key or measured_key(line)).tonic_pitch_class
-    sung = _calm(closing(broad, tonic, MOST_BARS, USUAL_BARS))
-    written = score_of(sung, piece.key)
-    written = replace(written, notes=tuple(replace(note, velocity=None) for note in written.notes))
+    line = upper_line(piece.piece, piece.key)
     made = harmonize(
-        written, voices="S", key=piece.key or "auto", n=DRAFTS, seed=seed, temperature=TEMPERATURE
+        line.score,
+        voices="S",
+        key=piece.key or "auto",
+        n=DRAFTS,
+        seed=seed,
+        temperature=TEMPERATURE,
     )
     costs = [cost(one) for one in made.alternatives]
     found = made.alternatives[int(np.argmin(costs))]
     score = replace(found.score, title=f"Chorale in {made.key.name}")
-    doubled, whole = values is not line, sung.bars == broad.bars
-    said = (_said(whole, doubled, made.key.name),)
+    said = (_said(line.whole, line.doubled, made.key.name),)
     done = setting(score, "Chorale", "chorale", seed, said)
-    return Chorale(done, found, made.key.name, whole, doubled, tuple(costs))
+    return Chorale(done, found, made.key.name, line.whole, line.doubled, tuple(costs))
+
+
+def upper_line(piece: BarPiece, key: str | None = None) -> UpperLine:
+    """The melody of a piece as a score that a soprano can sing, in ``key`` or the one measured.
+
+    Raises MusicError for a piece without notes.
+    """
+    if len(piece) == 0:
+        raise MusicError("this piece has no notes", fix="Choose another one")
+    line = melody(piece)
+    values = broadened(line)
+    broad = without_lead(values)
+    tonic = Key.parse(key or measured_key(line)).tonic_pitch_class
+    sung = _calm(closing(broad, tonic, MOST_BARS, USUAL_BARS))
+    score = score_of(sung, key)
+    score = replace(score, notes=tuple(replace(note, velocity=None) for note in score.notes))
+    return UpperLine(score, sung.bars == broad.bars, values is not line)
 
 
 def cost(draft: Alternative) -> float:

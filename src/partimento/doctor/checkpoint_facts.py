@@ -26,15 +26,22 @@ _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2,
           "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "U32": 4, "U64": 8}  # fmt: skip
 
 
+_PROTOCOLS = (b"\x02", b"\x03", b"\x04", b"\x05")
+"""The second byte of a pickle that tells its protocol."""
+
+
 def is_pickle(path: str | Path) -> bool:
     """Whether a file is one that is unpickled, by its first bytes or, unreadable, by its name."""
     file = Path(path)
     try:
         with file.open("rb") as stream:
-            start = stream.read(4)
+            start = stream.read(9)
     except OSError:
         return file.suffix.lower() in PICKLES
-    return start == b"PK\x03\x04" or start[:1] == b"\x80"
+    # A safetensors file begins with the length of its JSON, whose lowest byte may be anything.
+    if start[8:] == b"{":
+        return False
+    return start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in _PROTOCOLS)
 
 
 def checkpoint_facts(path: str | Path) -> dict[str, Any]:

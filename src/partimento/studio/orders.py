@@ -147,6 +147,9 @@ class HarmonizeOrder(Order):
     voices: str | None = Field(
         None, pattern=r"^[SATB]{1,4}$", description="Which voices the file gives; empty: found"
     )
+    upper_line: bool = Field(
+        False, description="Take the upper line of a piece with several notes at once (MIDI)"
+    )
     key: str = Field("auto", max_length=20, description='Key such as "G minor"; auto detects it')
     lock: list[Lock] = Field(
         default_factory=list, max_length=400, description='Stretches to keep, such as "A:5-6"'

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sqlite3
+import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
@@ -87,12 +89,19 @@ def _run(settings: Settings, door: socket.socket, browser: bool, listener: Liste
     studio = app.state.studio
     timers = [threading.Timer(_WARM_AFTER_SEC, _quietly, (studio.desk.warm,))]
     timers.append(threading.Timer(2 * _WARM_AFTER_SEC, _quietly, (studio.board.warm,)))
-    if browser:
+    if browser and _has_screen():
         timers.append(threading.Timer(_WARM_AFTER_SEC / 2, webbrowser.open, (address,)))
     for timer in timers:
         timer.daemon = True
         timer.start()
     uvicorn.Server(config).run(sockets=[door])
+
+
+def _has_screen() -> bool:
+    """Whether a browser could show a window; a text browser would take the terminal."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _quietly(start: Callable[[], None]) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,10 +44,10 @@ def harmonize_job(order: HarmonizeOrder, bench: Bench) -> dict[str, Any]:
     from partimento.tasks.chorale.harmonize import harmonize
 
     name = bench.name(order.source)
-    score = read_score(bench.path(order.source))
+    score = _score(order, bench)
     found = harmonize(
         score,
-        voices=order.voices,
+        voices="S" if order.upper_line else order.voices,
         key=order.key,
         lock=order.lock,
         region=order.region,
@@ -85,6 +86,33 @@ def harmonize_job(order: HarmonizeOrder, bench: Bench) -> dict[str, Any]:
         "before": None if before is None else {"stem": BEFORE, **_findings(before)},
         "rules": {name: RULES[name].explanation for name in _rules(alternatives, before)},
     }
+
+
+def _score(order: HarmonizeOrder, bench: Bench) -> Score:
+    """The score of the file, or the upper line of the piece in it as a soprano can sing it."""
+    path = bench.path(order.source)
+    if not order.upper_line:
+        return read_score(path)
+    if path.suffix != ".mid":
+        raise PartimentoError(
+            "the upper line is taken from MIDI files only",
+            where=bench.name(order.source),
+            fix="Give the piece as MIDI, or choose which voices the file gives",
+        )
+    from partimento.chain.song_chorale import upper_line
+    from partimento.music.barpiece import read_bar_piece
+
+    line = upper_line(read_bar_piece(path), None if order.key == "auto" else order.key)
+    said = [
+        text
+        for text, so in (
+            ("The upper line of the piece was taken, its note values doubled.", line.doubled),
+            ("The upper line of the piece was taken.", not line.doubled),
+            ("It was cut after a good place to end.", not line.whole),
+        )
+        if so
+    ]
+    return replace(line.score, warnings=(*line.score.warnings, *said))
 
 
 def _alternative(

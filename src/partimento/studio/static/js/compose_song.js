@@ -30,7 +30,7 @@ export function songView(job, found) {
         facts([["Bars", `${found.facts.bars} of ${found.facts.meter}`], ["Key", found.facts.key], ["Lasts", `${found.facts.seconds} s`],
           ["Match", matchWords(found.rows)], ["Convincing", found.facts.convincing === null ? null : `${percent(found.facts.convincing)}, as the critic hears it`]]),
         h("div", { class: "row" }, open, onward(ref("performance.mid"), ["critique", "picture", "continue"], "the performance"),
-          onward(ref("score.musicxml"), ["harmonise"], "the score")))),
+          onward(ref("score.mid"), ["harmonise"], "the score")))),
     performance(ref, found),
     found.settings.map((one) => settingView(ref, one)),
     found.critique ? critique(found.critique) : h("p", { class: "notice" }, "The critic could not judge this performance."),

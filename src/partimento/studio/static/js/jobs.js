@@ -71,6 +71,10 @@ export function remember(number) {
 /** Follow a job inside `place` until it ends. */
 export function watch(job, place, show) {
   let shown = -1;
+  // One button for the whole job: it must not slip away under a finger, or lose the focus.
+  const holder = h("div", {});
+  const notice = h("div", { class: "notice row", "data-job": job.number }, holder,
+    h("button", { type: "button", onclick: () => stopJob(job.number, place) }, "Stop"));
   const end = follow((news) => {
     if (news.number === job.number) step(news);
   });
@@ -78,11 +82,8 @@ export function watch(job, place, show) {
     if (news.revision <= shown) return;
     shown = news.revision;
     if (news.state === "queued" || news.state === "running") {
-      const stop = h("button", { type: "button", onclick: () => stopJob(news.number, place) }, "Stop");
-      // Keep the focus of somebody who is on the button.
-      const focused = place.contains(document.activeElement) && document.activeElement.tagName === "BUTTON";
-      fill(place, h("div", { class: "notice row", "data-job": news.number }, progressOf(news), stop));
-      if (focused) stop.focus();
+      fill(holder, progressOf(news));
+      if (notice.parentElement !== place) fill(place, notice);
       return;
     }
     end();

@@ -12,8 +12,9 @@ import { melodySource } from "../js/harmonise_source.js";
 import { KEYS } from "../js/melody_abc.js";
 import { tabs } from "../js/tabs.js";
 
+const UPPER = "upper line";
 const LAYOUTS = { four: "Four staves", two: "Two staves" };
-const VOICES = [["", "Found from the file"], ["S", "Soprano"], ["A", "Alto"], ["T", "Tenor"], ["B", "Bass"], ["SB", "Soprano and bass"], ["SA", "Soprano and alto"]];
+const VOICES = [["", "Found from the file"], ["S", "Soprano"], ["A", "Alto"], ["T", "Tenor"], ["B", "Bass"], ["SB", "Soprano and bass"], ["SA", "Soprano and alto"], [UPPER, "The upper line of a piece (MIDI)"]];
 
 export async function build(main) {
   const schema = (await forms()).harmonize;
@@ -70,7 +71,8 @@ function makeForm(schema, place) {
     button.disabled = true;
     try {
       const one = await source.take();
-      await order("harmonize", { ...values({ ...fields, voices }), key: key.value(), source: one.ref }, place, (found, job) => putResult(place, found, job, "", true));
+      const given = voices.value() === UPPER ? { upper_line: true } : values({ voices });
+      await order("harmonize", { ...values(fields), ...given, key: key.value(), source: one.ref }, place, (found, job) => putResult(place, found, job, "", true));
     } catch (error) {
       fill(trouble, mistake(error));
     } finally {
@@ -83,13 +85,18 @@ function makeForm(schema, place) {
   h("div", { class: "grid form-row" }, key.element, fields.mode.element, fields.layout.element, fields.n.element),
   h("details", {}, h("summary", {}, "More settings"), h("div", { class: "grid form-row" }, voices.element, fields.temperature.element, fields.seed.element)),
   h("div", { class: "row" }, button), trouble);
-  return { element, give: source.give };
+  /** A file that another page sends: of a piece that was made here the upper line is meant. */
+  function give(one) {
+    source.give(one);
+    if (one.ref.endsWith(".mid")) voices.choose(UPPER);
+  }
+  return { element, give };
 }
 
 function choiceField(label, hint, options) {
   const id = unique("choice");
   const select = h("select", { id, "aria-describedby": `${id}-hint` }, options.map(([value, text]) => h("option", { value }, text)));
-  return { element: h("div", { class: "field" }, h("label", { for: id }, label), select, h("span", { class: "hint", id: `${id}-hint` }, hint)), value: () => select.value || null };
+  return { element: h("div", { class: "field" }, h("label", { for: id }, label), select, h("span", { class: "hint", id: `${id}-hint` }, hint)), value: () => select.value || null, choose: (value) => { select.value = value; } };
 }
 
 const keyField = () => choiceField("Key", "Found from the melody, or said by you", [["auto", "Found from the melody"], ...KEYS.map((one) => [one.name, one.name])]);
