@@ -278,3 +278,11 @@ def test_a_full_disk_is_told_and_the_queue_goes_on(
         time.sleep(0.02)
     assert studio.store.job(job.number).title == "Done"
     studio.close()
+
+
+def test_ctrl_c_ends_it_in_good_order(tmp_path: Path) -> None:
+    running = start_studio(tmp_path / "home", tmp_path)
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(timeout=20) == 0
+    assert running.process.stderr is not None
+    assert running.process.stderr.read() == ""

@@ -94,7 +94,9 @@ def _run(settings: Settings, door: socket.socket, browser: bool, listener: Liste
     for timer in timers:
         timer.daemon = True
         timer.start()
-    uvicorn.Server(config).run(sockets=[door])
+    # Ctrl-C is how it is meant to end; the server has shut down in good order by then.
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[door])
 
 
 def _has_screen() -> bool:
