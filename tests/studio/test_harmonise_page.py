@@ -11,30 +11,9 @@ from typing import Any
 
 import pytest
 
+from made_hymns import EXERCISE, MELODY
 from partimento.music.files import read_score_bytes
 
-MELODY = """X:1
-T:Short line
-M:4/4
-L:1/4
-Q:1/4=100
-K:G
-d | g g a a | !fermata!b2 a g | a2 f2 | !fermata!g3 |]
-"""
-EXERCISE = """X:1
-T:Exercise
-M:4/4
-L:1/4
-K:C
-V:S
-V:A
-V:T
-V:B clef=bass
-[V:S] c d e2 |]
-[V:A] G G G2 |]
-[V:T] E, B, C2 |]
-[V:B] C, D, C,2 |]
-"""
 HARMONISED = "#result section.harmony-result"
 CHECKED = "#check-result section.harmony-result"
 

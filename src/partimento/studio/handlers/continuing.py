@@ -46,13 +46,7 @@ def continue_job(order: ContinueOrder, bench: Bench) -> dict[str, Any]:
         bench.path(order.primer),
         seconds=order.seconds,
         primer_seconds=order.primer_seconds,
-        n=order.n,
-        style=order.style,
-        temperature=order.temperature,
-        top_k=order.top_k,
-        top_p=order.top_p,
-        seed=order.seed,
-        progress=bench.tell,
+        **_drawing(order, bench),
     )
     name = bench.name(order.primer)
     return _kept(outcome, bench, "continuation", f"Continuation of {name}", order.primer)
@@ -67,13 +61,7 @@ def infill_job(order: InfillOrder, bench: Bench) -> dict[str, Any]:
         bench.path(order.primer),
         start=order.start,
         end=order.end,
-        n=order.n,
-        style=order.style,
-        temperature=order.temperature,
-        top_k=order.top_k,
-        top_p=order.top_p,
-        seed=order.seed,
-        progress=bench.tell,
+        **_drawing(order, bench),
     )
     title = f"Seconds {order.start:g} to {order.end:g} of {bench.name(order.primer)} anew"
     return _kept(outcome, bench, "passage", title, order.primer)
@@ -89,13 +77,7 @@ def vary_job(order: VaryOrder, bench: Bench) -> dict[str, Any]:
         start=order.start,
         end=order.end,
         strength=order.strength,
-        n=order.n,
-        style=order.style,
-        temperature=order.temperature,
-        top_k=order.top_k,
-        top_p=order.top_p,
-        seed=order.seed,
-        progress=bench.tell,
+        **_drawing(order, bench),
     )
     return _kept(
         outcome, bench, "variation", f"Variation of {bench.name(order.primer)}", order.primer
@@ -109,15 +91,17 @@ def dream_job(order: DreamOrder, bench: Bench) -> dict[str, Any]:
 
     outcome = dream(
         seconds=order.seconds,
-        n=order.n,
-        style=order.style,
-        temperature=order.temperature,
-        top_k=order.top_k,
-        top_p=order.top_p,
-        seed=order.seed,
-        progress=bench.tell,
+        **_drawing(order, bench),
     )
     return _kept(outcome, bench, "dream", "A piano piece from nothing", None)
+
+
+def _drawing(
+    order: ContinueOrder | InfillOrder | VaryOrder | DreamOrder, bench: Bench
+) -> dict[str, Any]:
+    """How the model draws, which every one of these orders says in the same words."""
+    said = ("n", "style", "temperature", "top_k", "top_p", "seed")
+    return {**{name: getattr(order, name) for name in said}, "progress": bench.tell}
 
 
 def _kept(
