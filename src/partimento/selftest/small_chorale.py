@@ -88,7 +88,6 @@ class SmallChorale:
         """Train with the settings and tell all that is known; as in the interface."""
         chosen = merged(HEALTHY, settings)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
             return _Run(chosen, seed).case(watched)
 
     def figure(self, case: Case) -> float:
@@ -109,10 +108,8 @@ class _Run:
         self.tokens = Tokens(vocabulary=VOCABULARY, pad=-1)
         self.train, self.valid, self.origin = _material(settings, seed)
         self.config = SourceConfig.model_validate(options(settings, "model"))
-        self.model = self._network()
-        # A second network with the same draws: the state before training.
-        torch.manual_seed(seed)
-        self.before = self._network()
+        # Each seeds itself: the second is the first before its training.
+        self.model, self.before = self._network(), self._network()
 
     def _network(self) -> nn.Module:
         torch.manual_seed(self.seed)
